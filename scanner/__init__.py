@@ -1,0 +1,1 @@
+"""unleak finds leaked GitHub credentials and gets them revoked."""

@@ -1,0 +1,106 @@
+"""From an anchor to a match: the exact form, sliced by its known length, and the check digits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from patterns import MAX_LENGTH, Pattern
+from scanner.detect.anchors import Anchors
+from scanner.finding import OVERLAP, Buffer, Check, Match
+from scanner.secret import Secret
+
+if TYPE_CHECKING:
+    import regex
+
+_LOOKALIKE: Final = rb"[0-9A-Za-z_]{16,255}"
+"""What after an anchor makes a look-alike, a *failed* check, rather than a mere mention of a prefix. GitHub tells
+integrators to plan for tokens of 255 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found: matches in the order of their offsets, and how many look-alikes stood beside them."""
+
+    matches: tuple[Match, ...] = ()
+    lookalikes: int = 0
+
+
+_NOTHING: Final = Found()
+
+
+class Detector:
+    """Finds the credentials of a set of patterns in a buffer.
+
+    Boundaries do not matter: the length is known and the check proves the slice, so a token is found when it is
+    glued to letters, followed by a suffix, or back to back with another.
+
+    Args:
+        patterns: What to look for.
+        include_failed: Whether look-alikes, whose check fails, are matches too, and not only counted.
+    """
+
+    def __init__(self, patterns: Sequence[Pattern], *, include_failed: bool = False) -> None:
+        self._include_failed: Final = include_failed
+        by_anchor: dict[bytes, list[Pattern]] = {}
+        for pattern in patterns:
+            for anchor in pattern.anchors:
+                by_anchor.setdefault(anchor, []).append(pattern)
+        self._patterns: Final = list(by_anchor.values())
+        self._lengths: Final = [len(anchor) for anchor in by_anchor]
+        self._anchors: Final = Anchors(list(by_anchor))
+
+    def search(self, buffer: Buffer, *, more: bool = False) -> Found:
+        """Everything that stands in a buffer.
+
+        Args:
+            buffer: The bytes.
+            more: Whether the item goes on: then what begins in the last ``OVERLAP`` bytes is left to the next
+                buffer, which begins with them.
+        """
+        matches: list[Match] = []
+        lookalikes = 0
+        end = len(buffer) - OVERLAP if more else len(buffer)
+        for number, start in self._anchors.find(buffer):
+            if start >= end:
+                continue
+            match = self._match(buffer, number, start)
+            if match is None:
+                continue
+            if match.check is Check.FAILED:
+                lookalikes += 1
+                if not self._include_failed:
+                    continue
+            matches.append(match)
+        if not matches:
+            return Found(lookalikes=lookalikes) if lookalikes else _NOTHING
+        matches.sort(key=lambda match: match.offset)
+        return Found(tuple(matches), lookalikes)
+
+    def _match(self, buffer: Buffer, number: int, start: int) -> Match | None:
+        for pattern in self._patterns[number]:
+            found = _compiled(pattern.regex).match(buffer, start, start + MAX_LENGTH)
+            if found is None:
+                continue
+            token = bytes(buffer[start : start + pattern.length] if pattern.length else found[0])
+            if pattern.checksum is None:
+                return Match(pattern.id, Check.NONE, Secret(token), start)
+            if pattern.checksum.passes(token):
+                return Match(pattern.id, Check.PASSED, Secret(token), start)
+        after = start + self._lengths[number]
+        rest = _compiled_bytes(_LOOKALIKE).match(buffer, after, after + 255)
+        if rest is None:
+            return None
+        token = bytes(buffer[start : rest.end()])
+        return Match(self._patterns[number][0].id, Check.FAILED, Secret(token), start)
+
+
+def _compiled(pattern: str) -> "regex.Pattern[bytes]":
+    return _compiled_bytes(pattern.encode())
+
+
+@cache
+def _compiled_bytes(pattern: bytes) -> "regex.Pattern[bytes]":
+    import regex  # noqa: PLC0415 - 30 ms that a clean run never pays
+
+    return regex.compile(pattern)
