@@ -53,6 +53,11 @@ class Chunk(NamedTuple):
     offset: int = 0
     more: bool = False
 
+    @property
+    def fresh(self) -> int:
+        """How many of the bytes, from the first, the next chunk does not begin with again."""
+        return len(self.buffer) - OVERLAP if self.more else len(self.buffer)
+
 
 class Problem(NamedTuple):
     """Something that was not read, and why."""

@@ -12,9 +12,9 @@ _SHOWN: Final = 4
 _ELLIPSIS: Final = "…"
 
 # Any text that begins like a GitHub token, whatever its length or check: redaction is wider than detection on
-# purpose. Ten characters are too few to be a token and too many to be an accident of prose. The dot and the dash
-# are a JSON Web Token's.
-_TOKEN_LIKE: Final = re.compile(r"(gh[pousr]_|github_pat_)([0-9A-Za-z_][0-9A-Za-z_.\-]{9,})")
+# purpose. Ten characters are too few to be a token and too many to be an accident of prose. Only a stateless
+# installation token, which ends in a JSON Web Token, has dots and dashes.
+_TOKEN_LIKE: Final = re.compile(r"(gh[pousr]_|github_pat_)([0-9A-Za-z]{1,40}_eyJ[0-9A-Za-z_.\-]{7,}|[0-9A-Za-z_]{10,})")
 
 
 class Secret:

@@ -13,9 +13,10 @@ from scanner.secret import Secret
 if TYPE_CHECKING:
     import regex
 
-_LOOKALIKE: Final = rb"[0-9A-Za-z_]{16,255}"
-"""What after an anchor makes a look-alike, a *failed* check, rather than a mere mention of a prefix. GitHub tells
-integrators to plan for tokens of 255 characters."""
+# What after an anchor makes a look-alike, a *failed* check, rather than a mere mention of a prefix. GitHub tells
+# integrators to plan for tokens of 255 characters.
+_LOOKALIKE_LENGTH: Final = 255
+_LOOKALIKE: Final = f"[0-9A-Za-z_]{{16,{_LOOKALIKE_LENGTH}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +60,19 @@ class Detector:
                 buffer, which begins with them.
         """
         matches: list[Match] = []
-        lookalikes = 0
+        lookalikes = counted = 0
         end = len(buffer) - OVERLAP if more else len(buffer)
         for number, start in self._anchors.find(buffer):
             if start >= end:
                 continue
-            match = self._match(buffer, number, start)
-            if match is None:
-                continue
-            if match.check is Check.FAILED:
+            if match := self._match(buffer, number, start):
+                matches.append(match)
+            elif start >= counted and (counted := self._lookalike_end(buffer, number, start)):
+                # A run of many prefixes is one look-alike.
                 lookalikes += 1
-                if not self._include_failed:
-                    continue
-            matches.append(match)
+                if self._include_failed:
+                    secret = Secret(bytes(buffer[start:counted]))
+                    matches.append(Match(self._patterns[number][0].id, Check.FAILED, secret, start))
         if not matches:
             return Found(lookalikes=lookalikes) if lookalikes else _NOTHING
         matches.sort(key=lambda match: match.offset)
@@ -83,24 +84,21 @@ class Detector:
             if found is None:
                 continue
             token = bytes(buffer[start : start + pattern.length] if pattern.length else found[0])
-            if pattern.checksum is None:
+            checksum = pattern.checksum
+            if checksum is None:
                 return Match(pattern.id, Check.NONE, Secret(token), start)
-            if pattern.checksum.passes(token):
+            if checksum.passes(token):
                 return Match(pattern.id, Check.PASSED, Secret(token), start)
+        return None
+
+    def _lookalike_end(self, buffer: Buffer, number: int, start: int) -> int:
         after = start + self._lengths[number]
-        rest = _compiled_bytes(_LOOKALIKE).match(buffer, after, after + 255)
-        if rest is None:
-            return None
-        token = bytes(buffer[start : rest.end()])
-        return Match(self._patterns[number][0].id, Check.FAILED, Secret(token), start)
-
-
-def _compiled(pattern: str) -> "regex.Pattern[bytes]":
-    return _compiled_bytes(pattern.encode())
+        rest = _compiled(_LOOKALIKE).match(buffer, after, after + _LOOKALIKE_LENGTH)
+        return rest.end() if rest else 0
 
 
 @cache
-def _compiled_bytes(pattern: bytes) -> "regex.Pattern[bytes]":
+def _compiled(pattern: str) -> "regex.Pattern[bytes]":
     import regex  # noqa: PLC0415 - 30 ms that a clean run never pays
 
-    return regex.compile(pattern)
+    return regex.compile(pattern.encode())

@@ -1,0 +1,54 @@
+"""Look for leaked GitHub credentials in files, directories and git repositories.
+
+A directory is read with everything in it, hidden and ignored files too, and with every repository found in it:
+its whole history, its index and its git directory. No link is followed, and no command of a repository is run.
+
+for example:
+  unleak scan                       this directory
+  unleak scan ~/src --queue         … and hand what is found to the ledger
+  unleak scan --format jsonl repo   one JSON line a finding, then one for the summary
+  git log -p | unleak scan -        standard input
+"""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from contextlib import nullcontext
+
+from scanner.cli.deliver import add_options, deliver
+from scanner.errors import Exit
+from scanner.output.progress import Progress, wanted
+from scanner.pipeline.run import Request, Watcher
+from scanner.pipeline.run import run as run_scan
+from scanner.workers import default_jobs
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "targets", nargs="*", metavar="TARGET", help="a file, a directory, a git repository, or - for stdin; default: ."
+    )
+    reading = parser.add_argument_group("reading")
+    only = reading.add_mutually_exclusive_group()
+    only.add_argument("--no-history", action="store_true", help="files only: nothing of repositories' objects")
+    only.add_argument("--history-only", action="store_true", help="repositories only: no files")
+    reading.add_argument("--jobs", type=_jobs, metavar="N", help="how many processes; default: one a processor")
+    add_options(parser)
+
+
+def run(args: Namespace) -> Exit:
+    """Scan and deliver."""
+    request = Request(
+        targets=tuple(args.targets) or (".",),
+        history=not args.no_history,
+        files=not args.history_only,
+        include_failed=args.include_failed,
+        jobs=args.jobs or default_jobs(),
+    )
+    with Progress(color=args.color) if wanted(quiet=args.quiet) else nullcontext(Watcher()) as watcher:
+        report = run_scan(request, watcher)
+    return deliver(report, args)
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError(f"want a whole number from 1, got {text!r}")
+    return int(text)

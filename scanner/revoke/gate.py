@@ -1,0 +1,34 @@
+"""The last look at a secret before it leaves: nothing whose check fails, and no token of unleak's own."""
+
+import re
+from collections.abc import Callable
+from functools import cache
+
+import patterns
+from scanner.ledger.batches import Item
+from scanner.ledger.environment import in_own_environment
+
+
+def gate() -> Callable[[Item], str | None]:
+    """A test of whether an item must not be sent, and why; None lets it pass."""
+    own = in_own_environment()
+
+    def closed(item: Item) -> str | None:
+        if own(item.secret):
+            return "it stands in unleak's own environment"
+        return None if _passes(item) else "its check digits do not fit: the ledger may be damaged"
+
+    return closed
+
+
+def _passes(item: Item) -> bool:
+    pattern = _revocable().get(item.pattern)
+    value = item.secret.reveal()
+    if pattern is None or pattern.checksum is None or item.secret.fingerprint != item.fingerprint:
+        return False
+    return re.fullmatch(pattern.regex.encode(), value) is not None and pattern.checksum.passes(value)
+
+
+@cache
+def _revocable() -> dict[str, patterns.Pattern]:
+    return {pattern.id: pattern for pattern in patterns.builtin() if pattern.revocable}

@@ -1,0 +1,77 @@
+"""What stands in commits and tags: which part holds a place, what a commit is made of, who wrote it when."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+from scanner.finding import Buffer
+
+_TREE: Final = re.compile(rb"tree ([0-9a-f]{40,64})\n((?:parent [0-9a-f]{40,64}\n)*)")
+_AUTHOR: Final = re.compile(rb"^author (.*?) ?(-?\d+) ([+-]\d{4})$", re.MULTILINE)
+_NAMED: Final = frozenset({b"author", b"committer", b"tagger"})
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who wrote a commit, and when.
+
+    Attributes:
+        name: ``Name <e-mail>`` as it stands there.
+        date: ISO 8601 with the author's own zone; empty where there is none that a calendar knows.
+    """
+
+    name: str
+    date: str
+
+
+def field_at(kind: str, buffer: Buffer, offset: int) -> str:
+    """The part of a commit or a tag in which an offset falls.
+
+    Args:
+        kind: ``commit``, ``tag``, or ``blob``, which has no parts.
+        buffer: The object's content from its beginning.
+        offset: In bytes.
+
+    Returns:
+        ``author``, ``committer``, ``tagger``, ``header`` for the rest of the header, ``message``, or nothing.
+    """
+    if kind not in {"commit", "tag"}:
+        return ""
+    head = bytes(buffer[:offset])
+    if b"\n\n" in head or offset > len(buffer):
+        return "message"
+    # A header's value goes on in lines that begin with a space: signatures, merged tags.
+    line = head[head.rfind(b"\n") + 1 :] + bytes(buffer[offset : offset + len(b"committer ")])
+    name = line.split(b" ", 1)[0]
+    return name.decode() if name in _NAMED else "header"
+
+
+def tree_and_parents(commit: bytes) -> tuple[bytes, list[bytes]] | None:
+    """The ids of a commit's tree and of its parents, or None where it does not begin as a commit does."""
+    found = _TREE.match(commit)
+    if found is None:
+        return None
+    parents = [bytes.fromhex(line[7:].decode()) for line in found[2].splitlines()]
+    return bytes.fromhex(found[1].decode()), parents
+
+
+def author(commit: bytes) -> Author:
+    """Who wrote a commit. Bytes that are not UTF-8 are read as Latin-1, which git once used."""
+    found = _AUTHOR.search(commit.partition(b"\n\n")[0])
+    if found is None:
+        return Author("", "")
+    try:
+        name = found[1].decode()
+    except UnicodeDecodeError:
+        name = found[1].decode("latin-1")
+    return Author(name, _date(int(found[2]), found[3].decode()))
+
+
+def _date(seconds: int, zone: str) -> str:
+    offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:]))
+    try:
+        own = timezone(-offset if zone[0] == "-" else offset)
+        return (datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)).astimezone(own).isoformat()
+    except (ValueError, OverflowError):
+        return ""

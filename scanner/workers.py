@@ -1,0 +1,103 @@
+"""The executor seam: where units are worked on, in this process or in a pool, with bounded work in flight."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import contextmanager
+from itertools import chain, islice
+from typing import Final, TypeVar
+
+from scanner.errors import UnleakError
+
+_IN_FLIGHT_A_JOB: Final = 4  # units handed out ahead, so that no worker waits for the next
+
+UnitT = TypeVar("UnitT")
+ResultT = TypeVar("ResultT")
+
+
+class WorkerDiedError(UnleakError):
+    """A worker process ended without an answer: out of memory, or killed."""
+
+
+def default_jobs() -> int:
+    """How many processors this process may run on."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def work(
+    function: Callable[[UnitT], ResultT], units: Iterable[UnitT], jobs: int, started: Callable[[], None] = lambda: None
+) -> Iterator[ResultT]:
+    """Apply a function to each unit, in whatever order results come.
+
+    A single unit, or a single job, is worked on in this process: a pool costs more than it brings.
+
+    Args:
+        function: What a worker does; picklable, as are its argument and its result.
+        units: Taken one by one as workers get free.
+        jobs: How many processes.
+        started: Called once when no more processes will be forked: threads may start then.
+
+    Raises:
+        WorkerDiedError: A worker process died.
+    """
+    ahead = iter(units)
+    first = list(islice(ahead, 2))
+    if jobs == 1 or len(first) < 2:
+        started()
+        yield from map(function, chain(first, ahead))
+        return
+    with _pool(jobs) as executor:
+        yield from _bounded(executor, function, chain(first, ahead), jobs * _IN_FLIGHT_A_JOB, started)
+
+
+def _bounded(
+    executor: Executor,
+    function: Callable[[UnitT], ResultT],
+    units: Iterator[UnitT],
+    limit: int,
+    started: Callable[[], None],
+) -> Iterator[ResultT]:
+    in_flight: set[Future[ResultT]] = {executor.submit(function, next(units))}
+    started()
+    for unit in units:
+        if len(in_flight) >= limit:
+            yield from _finished(in_flight)
+        in_flight.add(executor.submit(function, unit))
+    while in_flight:
+        yield from _finished(in_flight)
+
+
+def _finished(in_flight: "set[Future[ResultT]]") -> Iterator[ResultT]:
+    done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
+    in_flight -= done
+    for future in done:
+        try:
+            yield future.result()
+        except BrokenExecutor as error:
+            raise WorkerDiedError(
+                "a worker process died: out of memory, or killed", "Try again with --jobs 1, or on a smaller target."
+            ) from error
+
+
+@contextmanager
+def _pool(jobs: int) -> Iterator[Executor]:
+    # These cost 30 ms to import, which a scan in one process need not pay.
+    import multiprocessing  # noqa: PLC0415
+    import signal  # noqa: PLC0415
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
+
+    # A forked worker starts at once and shares what is loaded. On macOS system libraries do not survive a fork.
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    # An interrupt goes to the whole process group; it is for the parent alone to answer.
+    executor = ProcessPoolExecutor(jobs, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    try:
+        yield executor
+    except BaseException:
+        for process in list((executor._processes or {}).values()):  # noqa: SLF001 - 3.14 has terminate_workers()
+            process.terminate()
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()

@@ -1,0 +1,96 @@
+import pytest
+from minting import mint
+
+from scanner import __version__
+from scanner.cli import main as entry
+from scanner.errors import UnleakError
+
+
+@pytest.mark.parametrize("word", ["--version", "-V"])
+def test_the_version_is_printed(unleak, word):
+    assert unleak(word).stdout.decode() == f"unleak {__version__}\n"
+
+
+def test_help_lists_every_command(unleak):
+    result = unleak("--help")
+    assert result.returncode == 0
+    for command in entry._COMMANDS:
+        assert f"  {command} ".encode() in result.stdout
+
+
+@pytest.mark.parametrize("command", entry._COMMANDS)
+def test_every_command_has_help(unleak, command):
+    result = unleak(command, "--help")
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert f"usage: unleak {command}".encode() in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("scna",), b"unleak: no such command: scna\nhint: Did you mean 'unleak scan'?\n"),
+        (
+            ("scan", "--nope"),
+            b"unleak: unrecognized arguments: --nope\nhint: 'unleak scan --help' lists the options.\n",
+        ),
+        (("scan", "--jobs", "0"), b"unleak: argument --jobs: want a whole number from 1, got '0'\nhint: "),
+        (("scan", "--format", "xml"), b"unleak: argument --format: invalid choice: 'xml'"),
+        (("patterns", "check", "no.toml"), b"unleak: no.toml: cannot be read: "),
+        (("diff",), b"unleak: git cannot read what is staged here: "),
+    ],
+)
+def test_a_wrong_call_is_one_line_a_hint_and_2(unleak, argv, message):
+    result = unleak(*argv)
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr.startswith(message)
+    assert b"Traceback" not in result.stderr
+    assert result.stderr.count(b"\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "want"),
+    [
+        ("UNLEAK_FORMAT", "xml", "want text, json, jsonl"),
+        ("UNLEAK_JOBS", "many", "want a whole number from 1, got 'many'"),
+        ("UNLEAK_QUIET", "maybe", "want 1 or 0"),
+    ],
+)
+def test_a_wrong_variable_is_named(unleak, variable, value, want):
+    result = unleak("scan", env={variable: value})
+    assert result.returncode == 2
+    assert result.stderr.decode() == f"unleak: {variable}={value}: {want}\n"
+
+
+def test_a_variable_is_a_default_and_an_option_wins(unleak, tmp_path):
+    (tmp_path / "a").write_bytes(mint(1))
+    env = {"UNLEAK_FORMAT": "json", "UNLEAK_QUIET": "1", "UNLEAK_FAIL_ON": "never", "UNLEAK_JOBS": "1"}
+    result = unleak("scan", env=env)
+    assert (result.returncode, result.stdout[:1], result.stderr) == (0, b"{", b"")
+    assert unleak("scan", "--format", "text", env=env).stdout.startswith("ghp_…".encode())
+
+
+@pytest.mark.parametrize(
+    "error", [UnleakError("it broke", "mend it"), OSError(28, "No space left", "f"), KeyError("x")]
+)
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_trace_is_shown_when_asked_for_and_never_holds_a_secret(monkeypatch, capsys, error, verbose):
+    token = mint(1).decode()
+
+    def fail(argv):
+        raise error from ValueError(token)
+
+    monkeypatch.setattr(entry, "_run", fail)
+    assert entry.main(["scan", "-v"] if verbose else ["scan"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert ("Traceback" in err) == verbose
+    assert token not in err
+
+
+def test_terminal_controls_in_a_message_are_made_visible(monkeypatch, capsys):
+    def fail(argv):
+        raise UnleakError("bad \x1b[31m name\n")
+
+    monkeypatch.setattr(entry, "_run", fail)
+    entry.main(["scan"])
+    assert capsys.readouterr().err == "unleak: bad \\x1b[31m name\\n\n"

@@ -1,0 +1,68 @@
+import os
+import signal
+
+import pytest
+
+from scanner.workers import WorkerDiedError, default_jobs, work
+
+
+def double(number):
+    return os.getpid(), 2 * number
+
+
+def die(number):
+    if number == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def fail(number):
+    raise ValueError(number)
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 5])
+def test_every_unit_is_worked_on_once(jobs):
+    results = list(work(double, range(100), jobs))
+    assert sorted(result for _, result in results) == list(range(0, 200, 2))
+    assert (os.getpid() in {process for process, _ in results}) == (jobs == 1)
+
+
+def test_a_single_unit_starts_no_process():
+    assert list(work(double, [1], 8)) == [(os.getpid(), 2)]
+    assert list(work(double, [], 8)) == []
+
+
+def test_units_are_taken_only_as_workers_get_free():
+    taken = 0
+
+    def units():
+        nonlocal taken
+        while taken < 1000:
+            taken += 1
+            yield taken
+
+    results = work(double, units(), 2)
+    next(results)
+    assert taken < 20
+    assert len(list(results)) == 999
+
+
+def test_threads_may_start_once_the_workers_have_been_forked():
+    said = []
+    list(work(double, range(10), 2, lambda: said.append("started")))
+    list(work(double, range(10), 1, lambda: said.append("started")))
+    assert said == ["started"] * 2
+
+
+def test_a_worker_that_dies_is_an_error_and_no_hang():
+    with pytest.raises(WorkerDiedError, match="a worker process died"):
+        list(work(die, range(50), 2))
+
+
+def test_what_a_worker_raises_comes_out():
+    with pytest.raises(ValueError, match=r"^7$"):
+        list(work(fail, [7, 7, 7], 2))
+
+
+def test_there_is_at_least_one_job():
+    assert default_jobs() >= 1
