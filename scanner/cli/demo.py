@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,8 @@ def run(args: Namespace) -> Exit:
 class _Session:
     def __init__(self, repository: Path, state: Path) -> None:
         self._repository = repository
-        self._environment = os.environ | {"UNLEAK_STATE_DIR": str(state)}
+        settings = {name: value for name, value in os.environ.items() if not name.startswith("UNLEAK_")}
+        self._environment = settings | {"UNLEAK_STATE_DIR": str(state)}
 
     def walk(self, url: str) -> None:
         _say(f"A throwaway repository: {self._repository}")
@@ -103,18 +105,20 @@ def _make_repository(path: Path) -> None:
     """Three commits and something staged, with three fresh tokens."""
     rng = random.Random(secrets.randbits(64))  # noqa: S311 - the tokens guard nothing
     kinds = {pattern.id: pattern for pattern in patterns.builtin()}
+    deployed, settings, new = (
+        _mint(kinds[name], rng) for name in ("github-pat-classic", "github-oauth", "github-pat-fine-grained")
+    )
     path.mkdir()
     _git(path, "init", "--quiet")
-    _commit(
-        path,
-        "Deploy from CI",
-        "deploy.sh",
-        f"curl -H 'Authorization: Bearer {_mint(kinds['github-pat-classic'], rng)}' …\n",
+    (path / "deploy.sh").write_text(
+        f"curl -H 'Authorization: Bearer {deployed}' https://api.github.com/user\n", "utf-8"
     )
-    _commit(path, "Add settings", "settings.py", f"GITHUB_TOKEN = '{_mint(kinds['github-oauth'], rng)}'\n")
-    _git(path, "rm", "--quiet", "settings.py")
-    _git(path, "commit", "--quiet", "--message", "Remove settings, nobody saw them")
-    (path / "notes.txt").write_text(f"the new one: {_mint(kinds['github-pat-fine-grained'], rng)}\n", "utf-8")
+    _commit(path, "Deploy from CI", 3)
+    (path / "settings.py").write_text(f"GITHUB_TOKEN = '{settings}'\n", "utf-8")
+    _commit(path, "Add settings", 2)
+    (path / "settings.py").unlink()
+    _commit(path, "Remove settings, nobody saw them", 1)
+    (path / "notes.txt").write_text(f"the new one: {new}\n", "utf-8")
     _git(path, "add", "notes.txt")
 
 
@@ -122,16 +126,17 @@ def _mint(pattern: patterns.Pattern, rng: random.Random) -> str:
     return pattern.example(rng).decode()
 
 
-def _commit(path: Path, message: str, name: str, content: str) -> None:
-    (path / name).write_text(content, "utf-8")
-    _git(path, "add", name)
-    _git(path, "commit", "--quiet", "--message", message)
+def _commit(path: Path, message: str, minutes_ago: int) -> None:
+    date = f"@{int(time.time()) - 60 * minutes_ago} +0000"
+    _git(path, "add", "--all")
+    _git(path, "commit", "--quiet", "--message", message, GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date)
 
 
-def _git(path: Path, *words: str) -> None:
+def _git(path: Path, *words: str, **variables: str) -> None:
     # Whoever runs this may sign commits, or have hooks for all repositories: not here.
     settings = ("-c", "commit.gpgSign=false", "-c", "core.hooksPath=/dev/null", "-c", "init.defaultBranch=main")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _IDENTITY
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= _IDENTITY | variables
     command = ("git", *settings, *words)
     try:
         subprocess.run(command, cwd=path, env=environment, check=True, capture_output=True, timeout=_TIMEOUT)
