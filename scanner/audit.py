@@ -38,7 +38,7 @@ _TORN: Final = b" #torn\n"
 _LONGEST: Final = 1 << 20  # bytes of a line; a thousand fingerprints take 50,000
 _BLOCK: Final = 1 << 16  # bytes that are read at once from the end
 
-Fact: TypeAlias = str | int | float | list[str] | dict[str, int]
+Fact: TypeAlias = str | int | list[str] | dict[str, int]
 Event: TypeAlias = Mapping[str, Fact]
 """What a record tells, by field name: ``event.action`` and whatever goes with it."""
 
@@ -192,23 +192,20 @@ class AuditLog:
 
         import aiofiles  # noqa: PLC0415 - as above
 
-        def opener(path: str, flags: int) -> int:
-            return open_private(Path(path), flags)
-
-        async with aiofiles.open(self.path, "ab", opener=opener) as file:
+        async with aiofiles.open(self.path, "ab", opener=lambda _, flags: open_private(self.path, flags)) as file:
             await asyncio.to_thread(fcntl.flock, file.fileno(), fcntl.LOCK_EX)
             with self._opened() as reader:
                 head, torn = _end(reader, self.path)
-                written = b""
+            lines = []
             if torn:
                 if not torn.endswith(_TORN):
                     torn += _TORN
-                    written = _TORN
+                    lines.append(_TORN)
                 events = ({"event.action": RECOVERED, "unleak.torn": _digest(torn)}, *events)
             for event in events:
                 line, head = _record(event, head)
-                written += line
-            await file.write(written)
+                lines.append(line)
+            await file.write(b"".join(lines))
             await file.flush()
             await asyncio.to_thread(os.fsync, file.fileno())
         if head.sequence == len(events):  # the file may be new

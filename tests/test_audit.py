@@ -1,3 +1,4 @@
+import hashlib
 import json
 import multiprocessing
 
@@ -121,6 +122,16 @@ def test_the_first_record_that_is_wrong_is_named(log, change, message):
         log.verify()
 
 
+def test_a_record_that_was_changed_together_with_its_hash_does_not_lead_to_the_next(log, tmp_path):
+    log.append(*map(event, range(3)))
+    first, second, third = log.path.read_bytes().splitlines(keepends=True)
+    body = second[: second.index(b',"unleak.hash"')].replace(b"act-1", b"act-X")
+    forged = b'%b,"unleak.hash":"%b"}\n' % (body, hashlib.sha256(body).hexdigest().encode())
+    log.path.write_bytes(first + forged + third)
+    with pytest.raises(AuditError, match="line 3: record 3 does not follow the one before it"):
+        log.verify()
+
+
 def test_a_chain_made_anew_from_some_record_on_does_not_have_the_expected_head(log, tmp_path):
     log.append(event(0))
     kept = log.path.read_bytes()
@@ -175,6 +186,28 @@ def test_an_unfinished_line_at_the_end_is_told_and_is_no_record(log):
     assert log.head() == head
     verified = log.verify()
     assert (verified.head, verified.torn) == (head, True)
+
+
+def test_a_torn_line_that_no_record_of_its_recovery_follows_makes_it_fail(log):
+    log.append(event(0))
+    log.path.write_bytes(log.path.read_bytes() + b"{ #torn\n")
+    with pytest.raises(AuditError, match="line 2: a torn line"):
+        log.verify()
+    log.append(event(1))
+    log.verify()
+
+
+def test_a_file_that_is_something_else_altogether_is_no_log(log):
+    log.path.touch(0o600)
+    log.path.write_bytes(b"x" * 3_000_000)
+    with pytest.raises(AuditError, match="this is no audit log"):
+        log.verify()
+
+
+def test_a_log_that_cannot_be_written_is_an_error(log):
+    log.path.mkdir(0o700)
+    with pytest.raises(StateError, match="cannot be"):
+        log.append(event(0))
 
 
 def test_a_changed_byte_in_what_was_torn_makes_it_fail(log):

@@ -16,7 +16,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scanner.audit import AuditLog
 from scanner.errors import Exit, LedgerError, RevokeError, UsageError
@@ -26,11 +26,9 @@ from scanner.ledger.intake import source_name
 from scanner.ledger.plans import Plan, Selection
 from scanner.output.text import printable
 from scanner.revoke.budget import HOURLY, Budget
-from scanner.revoke.client import LARGEST
+from scanner.revoke.client import LARGEST, Client
+from scanner.revoke.dispatch import Dispatcher, Result, Stop
 from scanner.state import state_directory
-
-if TYPE_CHECKING:
-    from scanner.revoke.dispatch import Result
 
 _SOURCES_SHOWN: Final = 10
 
@@ -133,9 +131,6 @@ def _ask(plan: Plan, http: Anonymous) -> None:
 
 
 def _execute(ledger: Ledger, log: AuditLog, plan: Plan, http: Anonymous, args: Namespace) -> Exit:
-    from scanner.revoke.client import Client  # noqa: PLC0415 - a dry run has nothing that could send
-    from scanner.revoke.dispatch import Dispatcher, Stop  # noqa: PLC0415 - likewise
-
     result = Dispatcher(ledger, log, Client(http), plan.id, tell=lambda line: _say(line, args), wait=args.wait).run()
     with ledger.reading() as connection:
         left = plans.find(connection, plan.id)
@@ -157,7 +152,7 @@ def _execute(ledger: Ledger, log: AuditLog, plan: Plan, http: Anonymous, args: N
             return Exit.FINDINGS if unaccepted else Exit.CLEAN
 
 
-def _told(result: "Result") -> str:
+def _told(result: Result) -> str:
     states = ", ".join(f"{count:,} {state}" for state, count in sorted(result.settled.items()))
     return f"{states or 'nothing settled'}, in {_count(result.requests, 'request')}"
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from scanner.errors import SourceError
 from scanner.finding import ObjectLocation, Problem, Tally, Unit
@@ -13,6 +14,9 @@ from scanner.pipeline.scan import scan_unit
 from scanner.secret import Secret
 from scanner.sources.discover import Scope, discover
 from scanner.workers import work
+
+# Enough for workers to end together and for progress to be seen; a worker looks at a pack's headers only once.
+_PARTS_A_JOB: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def run(request: Request, watcher: Watcher) -> Report:
     """
     begun = time.monotonic()
     group, tally = Group(), Tally()
-    scope = Scope(history=request.history, files=request.files, parts=request.jobs)
+    scope = Scope(history=request.history, files=request.files, parts=request.jobs * _PARTS_A_JOB)
     units: Iterator[Unit] = discover(request.targets, scope, tally)
     function = partial(scan_unit, include_failed=request.include_failed)
     for scanned in work(function, units, request.jobs, watcher.started):

@@ -102,6 +102,15 @@ def test_a_call_that_does_not_make_sense_ends_with_2_and_sends_nothing(queue, st
     assert states() == [State.QUEUED]
 
 
+def test_off_a_terminal_it_needs_yes(queue, monkeypatch, capsys):
+    queue(leak("a"))
+    monkeypatch.setattr(sys.stdin, "readline", lambda: "yes\n", raising=False)
+    with answering(ACCEPTED) as server:
+        assert main(["revoke", "--execute", "--api-url", server.url]) == Exit.ERROR
+        assert not server.requests
+    assert "--execute needs --yes" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("typed", "code", "count"), [("yes\n", Exit.CLEAN, 1), ("no\n", Exit.ERROR, 0), ("", Exit.ERROR, 0)]
 )
