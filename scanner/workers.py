@@ -27,9 +27,7 @@ def default_jobs() -> int:
     return os.cpu_count() or 1
 
 
-def work(
-    function: Callable[[UnitT], ResultT], units: Iterable[UnitT], jobs: int, started: Callable[[], None] = lambda: None
-) -> Iterator[ResultT]:
+def work(function: Callable[[UnitT], ResultT], units: Iterable[UnitT], jobs: int) -> Iterator[ResultT]:
     """Apply a function to each unit, in whatever order results come.
 
     A single unit, or a single job, is worked on in this process: a pool costs more than it brings.
@@ -38,7 +36,6 @@ def work(
         function: What a worker does; picklable, as are its argument and its result.
         units: Taken one by one as workers get free.
         jobs: How many processes.
-        started: Called once when no more processes will be forked: threads may start then.
 
     Raises:
         WorkerDiedError: A worker process died.
@@ -46,11 +43,10 @@ def work(
     ahead = iter(units)
     first = list(islice(ahead, 2))
     if jobs == 1 or len(first) < 2:
-        started()
         yield from map(function, chain(first, ahead))
         return
     with _pool(jobs) as executor:
-        yield from _bounded(executor, function, chain(first, ahead), jobs * _IN_FLIGHT_A_JOB, started)
+        yield from _bounded(executor, function, chain(first, ahead), jobs * _IN_FLIGHT_A_JOB)
 
 
 def _bounded(
@@ -58,28 +54,26 @@ def _bounded(
     function: Callable[[UnitT], ResultT],
     units: Iterator[UnitT],
     limit: int,
-    started: Callable[[], None],
 ) -> Iterator[ResultT]:
-    in_flight: set[Future[ResultT]] = {executor.submit(function, next(units))}
-    started()
-    for unit in units:
-        if len(in_flight) >= limit:
+    in_flight: set[Future[ResultT]] = set()
+    try:
+        for unit in units:
+            if len(in_flight) >= limit:
+                yield from _finished(in_flight)
+            in_flight.add(executor.submit(function, unit))
+        while in_flight:
             yield from _finished(in_flight)
-        in_flight.add(executor.submit(function, unit))
-    while in_flight:
-        yield from _finished(in_flight)
+    except BrokenExecutor as error:
+        raise WorkerDiedError(
+            "a worker process died: out of memory, or killed", "Try again with --jobs 1, or on a smaller target."
+        ) from error
 
 
 def _finished(in_flight: "set[Future[ResultT]]") -> Iterator[ResultT]:
     done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
     in_flight -= done
     for future in done:
-        try:
-            yield future.result()
-        except BrokenExecutor as error:
-            raise WorkerDiedError(
-                "a worker process died: out of memory, or killed", "Try again with --jobs 1, or on a smaller target."
-            ) from error
+        yield future.result()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 
 import pytest
 
@@ -47,16 +48,19 @@ def test_units_are_taken_only_as_workers_get_free():
     assert len(list(results)) == 999
 
 
-def test_threads_may_start_once_the_workers_have_been_forked():
-    said = []
-    list(work(double, range(10), 2, lambda: said.append("started")))
-    list(work(double, range(10), 1, lambda: said.append("started")))
-    assert said == ["started"] * 2
-
-
 def test_a_worker_that_dies_is_an_error_and_no_hang():
     with pytest.raises(WorkerDiedError, match="a worker process died"):
         list(work(die, range(50), 2))
+
+
+def test_a_worker_that_dies_while_the_next_unit_is_looked_for_is_the_same_error():
+    def units():
+        yield from [5, 5]
+        time.sleep(1)  # the pool notices meanwhile
+        yield 6
+
+    with pytest.raises(WorkerDiedError, match="a worker process died"):
+        list(work(die, units(), 2))
 
 
 def test_what_a_worker_raises_comes_out():

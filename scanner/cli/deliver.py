@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from scanner.errors import Exit
+from scanner.errors import Exit, UsageError
 from scanner.finding import Check, Exposure, Finding
 from scanner.output import summary
 from scanner.output.record import finding_record, is_complete, summary_record
@@ -80,18 +80,26 @@ def _write(pieces: Iterator[bytes], output: Path | None) -> None:
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
         except BrokenPipeError:
-            # Whoever read has seen enough; the verdict is still the verdict.
+            # Whoever read has seen enough; the verdict is still the verdict. Python flushes once more at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
+    target = output.resolve()
+    if target.is_dir():
+        raise UsageError(f"-o {output}: is a directory", "Name a file in it.")
+    if target.exists() and not target.is_file():
+        with target.open("wb") as file:  # /dev/stdout, a FIFO: written to, and never replaced
+            file.writelines(pieces)
+        return
     # A reader never sees half a report: it is whole, or it is the one before.
-    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with unfinished.open("wb") as file:
             file.writelines(pieces)
-        unfinished.replace(output)
-    except BaseException:
+        unfinished.replace(target)
+    except OSError as error:
+        raise UsageError(f"-o {output}: cannot be written: {error.strerror}") from error
+    finally:
         unfinished.unlink(missing_ok=True)
-        raise
 
 
 def _queue(findings: tuple[Finding, ...], args: Namespace) -> str:

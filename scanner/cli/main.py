@@ -4,6 +4,7 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
+from os import environ
 from typing import Final, NoReturn
 
 from scanner import __version__
@@ -19,6 +20,8 @@ _COMMANDS: Final = {
     "sandbox": "serve a stand-in for GitHub's API on a loopback port",
     "demo": "walk the whole path on a throwaway repository, against the sandbox",
 }
+
+_OFF: Final = {"", "0", "false", "no", "off"}
 
 _EPILOG: Final = """\
 examples:
@@ -37,8 +40,8 @@ def run() -> NoReturn:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command and return its exit code. No exception leaves it."""
-    verbose = "-v" in argv or "--verbose" in argv
+    """Run one command and return its exit code."""
+    verbose = not {"-v", "--verbose", "-qv", "-vq"}.isdisjoint(argv) or environ.get("UNLEAK_VERBOSE", "") not in _OFF
     try:
         return _run(argv)
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
 """Options that all commands share, and their values from the environment."""
 
 import os
-from argparse import Action, ArgumentParser, ArgumentTypeError, _AppendAction, _StoreTrueAction, _SubParsersAction
+from argparse import Action, ArgumentParser, ArgumentTypeError, _AppendAction, _StoreTrueAction
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -40,10 +40,6 @@ def apply_environment(parser: ArgumentParser) -> None:
         UsageError: A variable's value is not one that its option takes.
     """
     for action in list(parser._actions):  # noqa: SLF001 - argparse has no public way to list a parser's options
-        if isinstance(action, _SubParsersAction):
-            for child in {id(child): child for child in action.choices.values()}.values():
-                apply_environment(child)
-            continue
         if not action.option_strings or action.dest in _ACTS:
             continue
         variable = f"UNLEAK_{action.dest.upper()}"

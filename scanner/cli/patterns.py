@@ -16,7 +16,7 @@ from typing import Final
 import patterns
 from patterns import PackError, Pattern
 from scanner.detect import Detector
-from scanner.errors import Exit
+from scanner.errors import Exit, UsageError
 from scanner.finding import Check
 
 _EXAMPLES: Final = 100  # made for each pattern
@@ -24,16 +24,18 @@ _EXAMPLES: Final = 100  # made for each pattern
 
 def configure(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
-    actions = parser.add_subparsers(dest="action", metavar="list|check", required=True)
-    listing = actions.add_parser("list", help="what is looked for")
-    listing.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    checking = actions.add_parser("check", help="run each pattern against its examples")
-    checking.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: the built-in pack")
+    parser.add_argument("verb", choices=("list", "check"), help="what to do")
+    parser.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help="of check: a pack; default: the built-in one"
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="of list; default: text")
 
 
 def run(args: Namespace) -> Exit:
     """List or check."""
-    if args.action == "list":
+    if args.verb == "list":
+        if args.file:
+            raise UsageError(f"{args.file}: list takes no file", f"unleak patterns check {args.file}")
         return _list(args.format)
     pack = patterns.load(args.file) if args.file else patterns.builtin()
     for pattern in pack:

@@ -14,7 +14,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from contextlib import nullcontext
 
 from scanner.cli.deliver import add_options, deliver
-from scanner.errors import Exit
+from scanner.errors import Exit, UsageError
 from scanner.output.progress import Progress, wanted
 from scanner.pipeline.run import Request, Watcher
 from scanner.pipeline.run import run as run_scan
@@ -27,15 +27,16 @@ def configure(parser: ArgumentParser) -> None:
         "targets", nargs="*", metavar="TARGET", help="a file, a directory, a git repository, or - for stdin; default: ."
     )
     reading = parser.add_argument_group("reading")
-    only = reading.add_mutually_exclusive_group()
-    only.add_argument("--no-history", action="store_true", help="files only: nothing of repositories' objects")
-    only.add_argument("--history-only", action="store_true", help="repositories only: no files")
+    reading.add_argument("--no-history", action="store_true", help="files only: nothing of repositories' objects")
+    reading.add_argument("--history-only", action="store_true", help="repositories only: no files")
     reading.add_argument("--jobs", type=_jobs, metavar="N", help="how many processes; default: one a processor")
     add_options(parser)
 
 
 def run(args: Namespace) -> Exit:
     """Scan and deliver."""
+    if args.no_history and args.history_only:
+        raise UsageError("--no-history and --history-only leave nothing to read", "Give one of them, or neither.")
     request = Request(
         targets=tuple(args.targets) or (".",),
         history=not args.no_history,

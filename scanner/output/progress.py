@@ -19,9 +19,12 @@ class Progress(Watcher):
     """A line that is drawn over itself, on a terminal, for anything that takes over a second.
 
     Use it as a context.
+
+    Args:
+        color: ``auto``, ``always`` or ``never``.
     """
 
-    def __init__(self, *, color: bool | None) -> None:
+    def __init__(self, *, color: str) -> None:
         self._color = color
         self._begun = time.monotonic()
         self._drawn = 0.0
@@ -56,7 +59,7 @@ class Progress(Watcher):
         if self._status is None:
             from rich.console import Console  # noqa: PLC0415 - 40 ms that a short scan need not pay
 
-            console = Console(stderr=True, no_color=self._color is False)
+            console = Console(stderr=True, no_color=True if self._color == "never" else None)
             self._status = console.status(text)
             self._status.start()
         self._status.update(text)

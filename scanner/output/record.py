@@ -13,7 +13,7 @@ from scanner.finding import (
     Problem,
     Tally,
 )
-from scanner.secret import path_for_people, redact
+from scanner.secret import path_for_people
 
 SCHEMA: Final = 1
 
@@ -49,11 +49,11 @@ def location_record(location: Location) -> Record:
                 "commit": location.commit,
                 **_path("path", location.path),
                 "blob": location.blob,
-                "author": redact(location.author),
+                "author": _text(location.author),
                 "date": location.date,
             }
         case GitLocation():
-            record = {"kind": "git", **_path("repository", location.repository), "where": redact(location.where)}
+            record = {"kind": "git", **_path("repository", location.repository), "where": _text(location.where)}
             if location.object:
                 record["object"] = location.object
             if location.path is not None:
@@ -87,7 +87,11 @@ def is_complete(tally: Tally, *, strict: bool) -> bool:
 
 
 def _problems(problems: Iterable[Problem]) -> Iterable[Record]:
-    return ({**_path("path", problem.path), "reason": redact(problem.reason)} for problem in problems)
+    return ({**_path("path", problem.path), "reason": _text(problem.reason)} for problem in problems)
+
+
+def _text(text: str) -> str:
+    return path_for_people(text)[0]
 
 
 def _path(key: str, path: str) -> Record:

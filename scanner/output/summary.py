@@ -5,7 +5,7 @@ from typing import Final
 
 from scanner.finding import Problem, Tally
 from scanner.output.text import printable
-from scanner.secret import path_for_people, redact
+from scanner.secret import path_for_people
 
 _NAMED: Final = 10  # problems of a kind that are named on a terminal; the JSON formats name all
 
@@ -53,6 +53,6 @@ def _found(findings: int, local: int) -> str:
 
 def _named(problems: Sequence[Problem], word: str) -> Iterator[str]:
     for problem in problems[:_NAMED]:
-        yield f"{word}: {printable(path_for_people(problem.path)[0])}: {printable(redact(problem.reason))}"
+        yield f"{word}: {printable(path_for_people(problem.path)[0])}: {printable(path_for_people(problem.reason)[0])}"
     if more := len(problems[_NAMED:]):
         yield f"{word}: … and {more:,} more; --format json names them all"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from scanner.errors import SourceError
+from scanner.errors import ReadError, SourceError
 from scanner.finding import ObjectLocation, Problem, Tally, Unit
 from scanner.pipeline.group import Group
 from scanner.pipeline.report import Report, findings
@@ -41,9 +41,6 @@ class Request:
 class Watcher:
     """Is told how a scan gets on. This one says nothing."""
 
-    def started(self) -> None:
-        """No more processes will be forked: a thread may start."""
-
     def advanced(self, tally: Tally, findings: int) -> None:
         """Another unit is done."""
 
@@ -63,7 +60,7 @@ def run(request: Request, watcher: Watcher) -> Report:
     scope = Scope(history=request.history, files=request.files, parts=request.jobs * _PARTS_A_JOB)
     units: Iterator[Unit] = discover(request.targets, scope, tally)
     function = partial(scan_unit, include_failed=request.include_failed)
-    for scanned in work(function, units, request.jobs, watcher.started):
+    for scanned in work(function, units, request.jobs):
         group.merge(scanned.group)
         tally.add(scanned.tally)
         watcher.advanced(tally, len(group))
@@ -88,5 +85,5 @@ def _locate(group: Group, tally: Tally, watcher: Watcher) -> None:
         try:
             for number, location in origins(Repository.open(path), sightings):
                 group.entries[secrets[number]].add(location)
-        except SourceError as error:
+        except (SourceError, ReadError) as error:
             tally.failed.append(Problem(path, error.message))

@@ -5,9 +5,10 @@ from functools import cache
 
 import patterns
 from scanner.detect import Detector
-from scanner.finding import Chunk, Position, Tally, Unit
+from scanner.errors import ReadError
+from scanner.finding import Chunk, Position, Problem, Tally, Unit
 from scanner.pipeline.group import Group
-from scanner.sources.windows import position_in
+from scanner.sources.windows import Lines
 
 
 @dataclass(slots=True)
@@ -27,23 +28,34 @@ def scan_unit(unit: Unit, *, include_failed: bool = False) -> Scanned:
     """
     scanned = Scanned()
     search = detector(include_failed=include_failed).search
+    lines: Lines | None = None  # of the item that goes by, from its first hit on
     for chunk in unit.read(scanned.tally):
         found = search(chunk.buffer, more=chunk.more)
-        if found.lookalikes:
-            scanned.tally.lookalikes += found.lookalikes
+        scanned.tally.lookalikes += found.lookalikes
         for match in found.matches:
-            at = _position(unit, chunk, match.offset)
+            lines = lines or _lines(unit, chunk, scanned.tally)
+            at = lines.position(chunk.buffer, chunk.offset + match.offset)
             scanned.group.add(match, unit.sighting(chunk.item, at, chunk.buffer))
+        if lines:
+            lines.pass_over_chunk(chunk)
+            lines = lines if chunk.more else None
     return scanned
+
+
+def _lines(unit: Unit, chunk: Chunk, tally: Tally) -> Lines:
+    """The lines of an item up to a chunk of it. Lines are counted only after a hit: what went by is read again."""
+    if chunk.offset == 0:
+        return Lines()
+    try:
+        return Lines(unit.position(chunk.item, chunk.offset))
+    except (OSError, ReadError) as error:
+        tally.failed.append(
+            Problem(str(chunk.item), f"it changed while it was read, so its lines are not known: {error}")
+        )
+        return Lines(Position(1, 1, chunk.offset))
 
 
 @cache
 def detector(*, include_failed: bool) -> Detector:
     """The detector for the built-in patterns, made once a process."""
     return Detector(patterns.builtin(), include_failed=include_failed)
-
-
-def _position(unit: Unit, chunk: Chunk, offset: int) -> Position:
-    if chunk.offset == 0:
-        return position_in(chunk.buffer, offset)
-    return unit.position(chunk.item, chunk.offset + offset)

@@ -54,8 +54,11 @@ class FilesUnit(Unit):
 
     def position(self, item: object, offset: int) -> Position:
         """Line and column, from reading the file once more up to there."""
-        with open(str(item), "rb", buffering=0) as file:
-            return position_far_in(iter(lambda: file.read(WINDOW), b""), offset)
+        descriptor = os.open(str(item), _OPEN_FLAGS)
+        try:
+            return position_far_in(iter(lambda: os.read(descriptor, WINDOW), b""), offset)
+        finally:
+            os.close(descriptor)
 
     def _exposure(self, path: str) -> Exposure:
         if self.repository is not None:

@@ -1,7 +1,7 @@
 """Items of any length, read through one reused buffer in windows that overlap, and places in them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from scanner.finding import OVERLAP, WINDOW, Buffer, Chunk, Position
 
@@ -48,11 +48,6 @@ def windows(
             filled = OVERLAP
 
 
-def position_in(buffer: Buffer, offset: int) -> Position:
-    """Line and column of an offset in a buffer that begins where its item begins."""
-    return Lines().position(buffer, offset)
-
-
 def position_far_in(pieces: Iterable[Buffer], offset: int) -> Position:
     """Line and column of an offset in an item that is read once more from its beginning, piece after piece."""
     lines = Lines()
@@ -60,37 +55,54 @@ def position_far_in(pieces: Iterable[Buffer], offset: int) -> Position:
         if lines.offset + len(piece) >= offset:
             return lines.position(piece, offset)
         lines.pass_over(piece)
-    return lines.position(b"", offset)  # the item has shrunk since
+    return lines.position(b"", lines.offset)  # the item has shrunk since
+
+
+class _Mark(NamedTuple):
+    """What has been counted up to an offset."""
+
+    offset: int
+    feeds: int
+    line_start: int
 
 
 class Lines:
-    """Counts the line feeds of an item that goes by, piece after piece.
+    """Counts the line feeds of an item that goes by, piece after piece, each byte once.
+
+    Args:
+        at: Where in the item it begins to go by.
 
     Attributes:
-        offset: How many bytes have gone by.
+        offset: Where the next piece begins.
     """
 
-    def __init__(self) -> None:
-        self.offset = 0
-        self._count = 0
-        self._line_start = 0
+    def __init__(self, at: Position = Position(1, 1, 0)) -> None:  # noqa: B008 - it is frozen
+        self.offset = at.offset
+        self._begin = self._cursor = _Mark(at.offset, at.line - 1, at.offset - at.column + 1)
 
     def pass_over(self, piece: Buffer) -> None:
-        """Count the next piece, in which no place is asked for any more."""
-        raw = bytes(piece)
-        self._count += raw.count(b"\n")
-        last = raw.rfind(b"\n")
-        if last >= 0:
-            self._line_start = self.offset + last + 1
-        self.offset += len(raw)
+        """Count the rest of the next piece, in which no place is asked for any more."""
+        self._count(piece, self.offset + len(piece))
+        self._begin = self._cursor
+        self.offset = self._cursor.offset
 
     def pass_over_chunk(self, chunk: Chunk) -> None:
-        """Count what the next chunk does not begin with again."""
+        """Count what the chunk after it does not begin with again."""
         self.pass_over(memoryview(chunk.buffer)[: chunk.fresh])
 
     def position(self, piece: Buffer, offset: int) -> Position:
-        """Line and column of an offset in the item, where ``piece`` is what comes next."""
-        raw = bytes(memoryview(piece)[: max(offset - self.offset, 0)])
+        """Line and column of an offset in the item, where ``piece`` is what comes next.
+
+        Ask in ascending order: then no byte is counted twice.
+        """
+        if offset < self._cursor.offset:
+            self._cursor = self._begin
+        self._count(piece, offset)
+        return Position(self._cursor.feeds + 1, offset - self._cursor.line_start + 1, offset)
+
+    def _count(self, piece: Buffer, offset: int) -> None:
+        before = self._cursor
+        raw = bytes(memoryview(piece)[before.offset - self.offset : offset - self.offset])
         last = raw.rfind(b"\n")
-        line_start = self._line_start if last < 0 else self.offset + last + 1
-        return Position(self._count + raw.count(b"\n") + 1, offset - line_start + 1, offset)
+        line_start = before.line_start if last < 0 else before.offset + last + 1
+        self._cursor = _Mark(offset, before.feeds + raw.count(b"\n"), line_start)

@@ -36,6 +36,7 @@ def test_every_command_has_help(unleak, command):
         (("scan", "--jobs", "0"), b"unleak: argument --jobs: want a whole number from 1, got '0'\nhint: "),
         (("scan", "--format", "xml"), b"unleak: argument --format: invalid choice: 'xml'"),
         (("patterns", "check", "no.toml"), b"unleak: no.toml: cannot be read: "),
+        (("patterns", "list", "x.toml"), b"unleak: x.toml: list takes no file\nhint: unleak patterns check x.toml\n"),
         (("diff",), b"unleak: git cannot read what is staged here: "),
     ],
 )
@@ -94,3 +95,15 @@ def test_terminal_controls_in_a_message_are_made_visible(monkeypatch, capsys):
     monkeypatch.setattr(entry, "_run", fail)
     entry.main(["scan"])
     assert capsys.readouterr().err == "unleak: bad \\x1b[31m name\\n\n"
+
+
+@pytest.mark.parametrize("argv", [("patterns", "list", "-q"), ("patterns", "-q", "list"), ("ledger", "list", "-q")])
+def test_the_shared_options_stand_anywhere(unleak, argv):
+    assert unleak(*argv).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("env", "shown"), [({}, False), ({"UNLEAK_VERBOSE": "1"}, True), ({"UNLEAK_VERBOSE": "0"}, False)]
+)
+def test_verbose_may_come_from_the_environment(unleak, env, shown):
+    assert (b"Traceback" in unleak("scan", "nowhere", env=env).stderr) == shown

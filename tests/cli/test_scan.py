@@ -2,6 +2,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 
 import pytest
@@ -121,10 +122,34 @@ def test_an_output_file_is_written_whole_and_stdout_stays_empty(unleak, tmp_path
     assert sorted(os.listdir(tmp_path)) == ["a", "report.json"]
 
 
-def test_an_output_file_that_cannot_be_written_is_one_line_and_2(unleak, tmp_path):
-    result = unleak("scan", "-o", "no/such/report")
+@pytest.mark.parametrize("path", ["no/such/report", "."])
+def test_an_output_file_that_cannot_be_written_is_one_line_and_2(unleak, path):
+    result = unleak("scan", "-o", path)
     assert result.returncode == 2
-    assert result.stderr.startswith(b"unleak: no/such/") and result.stderr.count(b"\n") == 1
+    assert result.stderr.startswith(f"unleak: -o {path}: ".encode())
+    assert b"defect" not in result.stderr
+
+
+def test_an_output_that_is_no_file_is_written_to_and_not_replaced(unleak, tmp_path):
+    (tmp_path / "a").write_bytes(mint(1))
+    (tmp_path / "real").write_text("older")
+    (tmp_path / "link").symlink_to("real")
+    assert unleak("scan", "a", "-o", "link").returncode == 1
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes().startswith("ghp_…".encode())
+    os.mkfifo(tmp_path / "fifo")
+    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    assert unleak("scan", "a", "-o", "fifo").returncode == 1
+    assert os.read(reader, 100).startswith("ghp_…".encode())
+    os.close(reader)
+    assert stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
+
+
+def test_no_history_and_history_only_exclude_each_other_wherever_they_come_from(unleak):
+    assert unleak("scan", "--no-history", "--history-only").returncode == 2
+    result = unleak("scan", "--history-only", env={"UNLEAK_NO_HISTORY": "1"})
+    assert result.returncode == 2
+    assert result.stderr.startswith(b"unleak: --no-history and --history-only ")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

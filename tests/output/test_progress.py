@@ -8,7 +8,7 @@ import time
 from scanner.finding import Tally
 from scanner.output.progress import Progress, wanted
 assert wanted(quiet=False) and not wanted(quiet=True)
-with Progress(color=False) as progress:
+with Progress(color="never") as progress:
     progress.advanced(Tally(1, 2, 3_000_000), 4)
     time.sleep(1.1)
     progress.advanced(Tally(10, 20, 30_000_000), 5)
@@ -40,6 +40,11 @@ def test_progress_is_shown_after_a_second_with_bytes_objects_findings_and_rate()
     assert "MB/s" in written
     assert "working out where it came from" in written
     assert "3.0 MB, 1 files" not in written
+
+
+def test_colour_is_left_out_when_asked():
+    assert "\x1b[32m" not in on_terminal(SCRIPT)
+    assert "\x1b[32m" in on_terminal(SCRIPT.replace("never", "auto"))
 
 
 def test_what_is_done_in_a_second_shows_no_progress():

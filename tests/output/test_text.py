@@ -100,3 +100,18 @@ def test_sizes_are_decimal(count, shown):
 )
 def test_a_summary_is_complete_when_nothing_failed(tally, strict, complete):
     assert summary_record(tally, findings=0, seconds=0, strict=strict)["complete"] is complete
+
+
+@pytest.mark.parametrize("form", [text, json, jsonl])
+def test_a_reason_or_a_name_that_is_not_utf8_is_written_and_breaks_nothing(form):
+    lossy = "caf\udce9"
+    tally = Tally(failed=[Problem(lossy, lossy)], declined=[Problem(lossy, lossy)])
+    record = summary_record(tally, findings=0, seconds=0, strict=False)
+    places = finding(
+        CommitLocation(lossy, "c" * 40, lossy, AT, "b" * 40, lossy, "2024-01-02"),
+        GitLocation(lossy, lossy, Exposure.LOCAL, AT, path=lossy),
+        FileLocation(lossy, AT),
+    )
+    written = b"".join(form.write([finding_record(places)], record))
+    assert "caf\N{REPLACEMENT CHARACTER}".encode() in written
+    assert "caf\N{REPLACEMENT CHARACTER}" in "".join(summary.lines(tally, findings=0, local=0, seconds=0))

@@ -4,27 +4,20 @@ import socket
 import pytest
 from minting import mint
 
-import patterns
-from scanner.detect import Detector
-from scanner.finding import WINDOW, Tally
+from scanner.finding import WINDOW
+from scanner.pipeline.scan import scan_unit
 from scanner.sources.files import FilesUnit
-from scanner.sources.windows import position_in
 
 
 def scan(*paths, repository=None):
     """Each token in some files, with its path, line, column and offset; and the tally."""
-    unit, tally = FilesUnit(tuple(map(str, paths)), repository), Tally()
-    found = []
-    detector = Detector(patterns.builtin())
-    for chunk in unit.read(tally):
-        for match in detector.search(chunk.buffer, more=chunk.more).matches:
-            if chunk.offset:
-                at = unit.position(chunk.item, chunk.offset + match.offset)
-            else:
-                at = position_in(chunk.buffer, match.offset)
-            place = unit.sighting(chunk.item, at, chunk.buffer)
-            found.append((place.path, at.line, at.column, at.offset, match.secret.reveal()))
-    return found, tally
+    scanned = scan_unit(FilesUnit(tuple(map(str, paths)), repository))
+    found = [
+        (place.path, place.at.line, place.at.column, place.at.offset, secret.reveal())
+        for secret, entry in scanned.group.entries.items()
+        for place in entry.locations
+    ]
+    return sorted(found), scanned.tally
 
 
 def test_a_token_is_found_with_line_column_and_offset(tmp_path):
@@ -88,3 +81,28 @@ def test_a_fifo_or_a_socket_that_took_a_files_place_is_not_waited_for(tmp_path):
         str(tmp_path / "socket"),
     ]
     assert tally.files == 0
+
+
+def test_many_tokens_in_a_long_file_each_have_their_line(tmp_path):
+    lines = [b"x" * (number % 50) + mint(number) for number in range(3000)]
+    file = tmp_path / "a"
+    file.write_bytes((b"\n" * 700).join(lines))
+    found, _ = scan(file)
+    assert sorted((line, column, secret) for _, line, column, _, secret in found) == [
+        (700 * number + 1, number % 50 + 1, mint(number)) for number in range(3000)
+    ]
+
+
+def test_a_file_that_vanishes_after_its_hit_was_read_is_failed_and_the_token_is_still_found(tmp_path):
+    file = tmp_path / "a"
+    file.write_bytes(b"\n" * (2 * WINDOW) + mint(1))
+
+    class Vanishing(FilesUnit):
+        def position(self, item, offset):
+            file.unlink()
+            return super().position(item, offset)
+
+    scanned = scan_unit(Vanishing((str(file),)))
+    assert [secret.reveal() for secret in scanned.group.entries] == [mint(1)]
+    ((path, reason),) = scanned.tally.failed
+    assert path == str(file) and reason.startswith("it changed while it was read")

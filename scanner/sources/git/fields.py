@@ -65,13 +65,13 @@ def author(commit: bytes) -> Author:
         name = found[1].decode()
     except UnicodeDecodeError:
         name = found[1].decode("latin-1")
-    return Author(name, _date(int(found[2]), found[3].decode()))
+    return Author(name, _date(found[2], found[3].decode()))
 
 
-def _date(seconds: int, zone: str) -> str:
+def _date(seconds: bytes, zone: str) -> str:
     offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:]))
     try:
         own = timezone(-offset if zone[0] == "-" else offset)
-        return (datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)).astimezone(own).isoformat()
+        return (datetime.fromtimestamp(0, UTC) + timedelta(seconds=int(seconds))).astimezone(own).isoformat()
     except (ValueError, OverflowError):
         return ""

@@ -110,21 +110,21 @@ def is_repository(path: str) -> bool:
 
 def submodules(repository: Repository) -> Iterator[Repository]:
     """The repositories that a repository keeps for its submodules, theirs included."""
-    yield from _below(os.path.join(repository.common_dir, "modules"))
-
-
-def _below(directory: str) -> Iterator[Repository]:
+    directory = os.path.join(repository.common_dir, "modules")
     # A submodule's name may have slashes, so that its directory is not always the first.
-    for name in sorted(_names(directory)):
-        path = os.path.join(directory, name)
-        if os.path.islink(path) or not os.path.isdir(path):
-            continue
-        if is_repository(path):
-            repository = Repository.open(path)
-            yield repository
-            yield from submodules(repository)
-        else:
-            yield from _below(path)
+    waiting = [directory]
+    while waiting:
+        directory = waiting.pop()
+        for name in sorted(_names(directory)):
+            path = os.path.join(directory, name)
+            if os.path.islink(path) or not os.path.isdir(path):
+                continue
+            if is_repository(path):
+                repository = Repository.open(path)
+                yield repository
+                waiting.append(os.path.join(repository.common_dir, "modules"))
+            else:
+                waiting.append(path)
 
 
 def _git_dir(path: str) -> tuple[str, str | None]:
@@ -200,8 +200,8 @@ def _is_promised(directory: str) -> bool:
 def _names(directory: str) -> list[str]:
     try:
         return os.listdir(directory)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    except OSError:
+        return []  # what should be there and cannot be listed is counted when the git directory is read
 
 
 def _read(path: str) -> bytes:

@@ -99,14 +99,18 @@ def fan_outs(directory: str) -> list[str]:
     """The subdirectories of an object directory that hold loose objects."""
     try:
         return sorted(name for name in os.listdir(directory) if _FAN_OUT.fullmatch(name))
-    except FileNotFoundError:
-        return []
+    except OSError:
+        return []  # counted as failed when the git directory is read
 
 
 def object_names(directory: str, names: tuple[str, ...], hash_size: int) -> Iterator[str]:
     """The ids, in hex, of the loose objects in some subdirectories of an object directory."""
     for first in names:
-        for rest in sorted(os.listdir(os.path.join(directory, first))):
+        try:
+            listing = sorted(os.listdir(os.path.join(directory, first)))
+        except OSError:
+            continue  # counted as failed when the git directory is read
+        for rest in listing:
             # Whatever else stands there is what an interrupted git has left.
             if _NAMES[hash_size].fullmatch(rest):
                 yield first + rest

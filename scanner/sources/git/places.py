@@ -9,6 +9,7 @@ from scanner.errors import Declined, ReadError
 from scanner.finding import Buffer, Chunk, Exposure, GitLocation, Position, Problem, Tally, Unit
 from scanner.sources.git.index import read_index
 from scanner.sources.git.layout import Repository
+from scanner.sources.git.loose import fan_outs
 from scanner.sources.git.pieces import chunks, file_pieces
 from scanner.sources.windows import position_far_in
 
@@ -59,7 +60,7 @@ class PlacesUnit(Unit):
         """Hand on each file, and then all their names as one text."""
         self._count_absences(tally)
         names: list[bytes] = []
-        for path in self._walk("", tally):
+        for path in self._walk(tally):
             names.append(os.fsencode(path))
             try:
                 if os.path.basename(path) == "index":
@@ -100,21 +101,24 @@ class PlacesUnit(Unit):
     def _full(self, path: str) -> str:
         return os.path.join(self.repository.common_dir, path)
 
-    def _walk(self, directory: str, tally: Tally) -> Iterator[str]:
-        try:
-            with os.scandir(self._full(directory)) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
-        except OSError as error:
-            tally.failed.append(Problem(self._full(directory), error.strerror or str(error)))
-            return
-        for entry in entries:
-            if not directory and entry.name in _ELSEWHERE:
+    def _walk(self, tally: Tally) -> Iterator[str]:
+        waiting = [""]
+        while waiting:
+            directory = waiting.pop()
+            try:
+                with os.scandir(self._full(directory)) as found:
+                    entries = sorted(found, key=lambda entry: entry.name)
+            except OSError as error:
+                tally.failed.append(Problem(self._full(directory), error.strerror or str(error)))
                 continue
-            path = os.path.join(directory, entry.name)
-            if entry.is_dir(follow_symlinks=False):
-                yield from self._walk(path, tally)
-            elif entry.is_file(follow_symlinks=False):
-                yield path
+            for entry in entries:
+                path = os.path.join(directory, entry.name)
+                if path in _ELSEWHERE:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                elif entry.is_file(follow_symlinks=False):
+                    yield path
 
     def _count_absences(self, tally: Tally) -> None:
         repository = self.repository
@@ -122,6 +126,15 @@ class PlacesUnit(Unit):
             tally.declined.append(Problem(repository.path, "its history is cut off by a shallow clone"))
         if repository.partial:
             tally.declined.append(Problem(repository.path, "a partial clone: what a remote promised may be missing"))
+        for directory in repository.object_dirs:
+            stores = (os.path.join(directory, name) for name in ("pack", *fan_outs(directory)))
+            for path in (directory, *stores):
+                try:
+                    os.scandir(path).close()
+                except FileNotFoundError:
+                    continue  # an object directory need not have packs
+                except OSError as error:
+                    tally.failed.append(Problem(path, error.strerror or str(error)))
         for directory in repository.lost_alternates:
             tally.failed.append(Problem(directory, f"{repository.path} borrows objects from it, and it is not there"))
 

@@ -1,0 +1,93 @@
+"""Shapes that no git makes: each is one thing that cannot be read, and hides nothing else."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from gitscan import scan
+from minting import mint
+from repo import Repo
+
+
+@pytest.fixture
+def repo(tmp_path):
+    repo = Repo(tmp_path / "r")
+    repo.commit(leak=mint(1))
+    return repo
+
+
+def test_a_file_where_a_fan_out_directory_should_be_is_failed_and_named(repo):
+    free = next(
+        name for name in (f"{number:02x}" for number in range(256)) if not (repo.path / ".git/objects" / name).exists()
+    )
+    (repo.path / ".git/objects" / free).write_text("no directory")
+    scanned = scan(repo.path)
+    assert set(scanned.found) == {mint(1)}
+    assert [(os.path.basename(path), reason) for path, reason in scanned.tally.failed] == [(free, "Not a directory")]
+
+
+def test_an_author_whose_date_has_5000_digits_hides_nothing(repo):
+    tree = repo.git("rev-parse", "HEAD^{tree}")
+    raw = f"tree {tree}\nauthor A <a@b> {'9' * 5000} +0000\ncommitter A <a@b> 1 +0000\n\nold\n"
+    oid = repo.git("hash-object", "-w", "-t", "commit", "--literally", "--stdin", stdin=raw.encode())
+    scanned = scan(repo.path)
+    assert {(place.commit, place.date != "") for place in scanned.found[mint(1)]} == {
+        (repo.git("rev-parse", "HEAD"), True),
+        (oid, False),
+    }
+
+
+def test_directories_deeper_than_pythons_stack_are_walked(repo, monkeypatch):
+    # One at a time: the whole path is longer than the system takes at once.
+    monkeypatch.chdir(repo.path / ".git/refs")
+    for _ in range(1500):
+        os.mkdir("d")
+        os.chdir("d")
+    with open("leak", "wb") as file:
+        file.write(mint(2))
+    monkeypatch.chdir(repo.path)
+    found = scan(repo.path).found
+    subprocess.run(["rm", "-r", repo.path / ".git/refs/d"], check=True)  # pytest's own cleaning would recurse
+    assert mint(2) in found
+
+
+# Everything is loaded by a first scan, because Python itself may be only root's to read.
+SCAN_AS_NOBODY = """
+import os, sys
+from scanner.cli.main import main
+main(["scan", sys.argv[1], "--jobs", "1", "-o", os.devnull, "-q"])
+os.chmod(sys.argv[2], 0)
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+sys.exit(main(["scan", sys.argv[1], "--jobs", "1"]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read: run this test as root")
+@pytest.mark.parametrize("closed", ["objects/pack", "objects/fan-out", "file", "directory", "refs/heads"])
+def test_what_may_not_be_read_is_failed_and_named_and_the_rest_is_found(tmp_path, closed):
+    repo = Repo(tmp_path / "r")
+    repo.commit(leak=mint(1))
+    (tmp_path / "other").write_bytes(mint(2))
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "file").touch()
+    fan_out = next(name for name in sorted(os.listdir(repo.path / ".git/objects")) if len(name) == 2)
+    place = {
+        "objects/pack": repo.path / ".git/objects/pack",
+        "objects/fan-out": repo.path / ".git/objects" / fan_out,
+        "refs/heads": repo.path / ".git/refs/heads",
+        "file": tmp_path / "file",
+        "directory": tmp_path / "directory",
+    }[closed]
+    for parent in (tmp_path, *tmp_path.parents):
+        if str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", SCAN_AS_NOBODY, str(tmp_path), str(place)], capture_output=True, check=False
+    )
+    place.chmod(0o755)
+    assert done.returncode == 5, done.stderr
+    assert f"failed: {place}: Permission denied".encode() in done.stderr
+    assert b"/other:1:1" in done.stdout
