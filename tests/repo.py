@@ -19,7 +19,7 @@ class Repo:
             subprocess.run(
                 ["git", *words],
                 cwd=self.path,
-                input=stdin,
+                input=stdin or b"",  # git repack hands its own standard input to a child that reads it
                 env={**os.environ, **(env or {})},
                 capture_output=True,
                 check=True,

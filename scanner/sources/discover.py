@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -42,9 +43,11 @@ def discover(targets: Sequence[str], scope: Scope, tally: Tally) -> Iterator[Uni
         tally: Takes what cannot be walked.
 
     Raises:
-        SourceError: A target does not exist, or no target is left to read. Raised before anything is read.
+        SourceError: A target does not exist. Raised before anything is read.
     """
     for target in targets:
+        if target == _STDIN and sys.stdin is None:
+            raise SourceError("-: standard input is closed", "Pipe something to it, or name a file.")
         if target != _STDIN and not os.path.lexists(target):
             hint = "Clone it first, then scan the clone." if "://" in target else None
             raise SourceError(f"{target}: no such file or directory", hint)

@@ -94,6 +94,12 @@ def test_a_token_far_into_standard_input_has_its_line(unleak):
     assert summary(result)["bytes"] == 4_000_040
 
 
+def test_a_closed_standard_input_is_one_line_and_2(tmp_path):
+    done = subprocess.run(f"{UNLEAK} scan - <&-", shell=True, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"unleak: -: standard input is closed\n")
+
+
 def test_lookalikes_and_documentation_examples_fail_nothing(unleak, tmp_path):
     lines = [lookalike(seed).decode() for seed in range(100)] + [text for p in BY_ID.values() for text in p.negative]
     (tmp_path / "a").write_text("\n".join(lines))
