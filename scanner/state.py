@@ -94,7 +94,10 @@ def sync_directory(directory: Path) -> None:
 def _of_user() -> Path:
     from platformdirs import user_state_path  # noqa: PLC0415 - an explicit directory has no need of it
 
-    return user_state_path("unleak", appauthor=False)
+    try:
+        return user_state_path("unleak", appauthor=False)
+    except RuntimeError:
+        raise StateError("there is no home directory to keep state in", "Name a directory: --state-dir DIR") from None
 
 
 def _check(path: Path, found: os.stat_result, want: str) -> None:

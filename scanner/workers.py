@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Final, TypeVar
 from scanner.errors import UnleakError
 
 _IN_FLIGHT_A_JOB: Final = 4  # units handed out ahead, so that no worker waits for the next
+_LOOK: Final = 0.5  # seconds between looks at whether the parent lives
 
 UnitT = TypeVar("UnitT")
 ResultT = TypeVar("ResultT")
@@ -80,13 +82,11 @@ def _finished(in_flight: "set[Future[ResultT]]") -> Iterator[ResultT]:
 def _pool(jobs: int) -> Iterator[Executor]:
     # These cost 30 ms to import, which a scan in one process need not pay.
     import multiprocessing  # noqa: PLC0415
-    import signal  # noqa: PLC0415
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
 
     # A forked worker starts at once and shares what is loaded. On macOS system libraries do not survive a fork.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    # An interrupt goes to the whole process group; it is for the parent alone to answer.
-    executor = ProcessPoolExecutor(jobs, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    executor = ProcessPoolExecutor(jobs, context, _begin_worker, (os.getpid(),))
     try:
         yield executor
     except BaseException:
@@ -95,3 +95,19 @@ def _pool(jobs: int) -> Iterator[Executor]:
         executor.shutdown(wait=False, cancel_futures=True)
         raise
     executor.shutdown()
+
+
+def _begin_worker(parent: int) -> None:
+    import signal  # noqa: PLC0415 - in a worker only
+    import threading  # noqa: PLC0415 - likewise
+
+    # An interrupt goes to the whole process group; it is for the parent alone to answer.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent has died without a word: nobody else will, and nobody wants its results."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK)
+    os._exit(1)

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
+from scanner.cli.say import say
 from scanner.errors import Exit, UsageError
 from scanner.finding import Check, Exposure, Finding
 from scanner.output import summary
@@ -40,6 +41,21 @@ def add_options(parser: ArgumentParser) -> None:
     queue.add_argument("--queue-local", action="store_true", help="… local ones as well")
 
 
+def check(args: Namespace) -> None:
+    """Refuse an output that cannot be written before anything is read for it.
+
+    Raises:
+        UsageError: It is a directory, or stands in none that can be written to.
+    """
+    if args.output is None:
+        return
+    target = args.output.resolve()
+    if target.is_dir():
+        raise UsageError(f"-o {args.output}: is a directory", "Name a file in it.")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise UsageError(f"-o {args.output}: cannot be written there", "Name a file in a directory that is yours.")
+
+
 def deliver(report: Report, args: Namespace, notes: Iterable[str] = ()) -> Exit:
     """Write a report, queue its findings if asked, say how much was read, and give the exit code.
 
@@ -57,7 +73,7 @@ def deliver(report: Report, args: Namespace, notes: Iterable[str] = ()) -> Exit:
         local = sum(finding.exposure is Exposure.LOCAL for finding in report.findings)
         said = summary.lines(tally, findings=len(report.findings), local=local, seconds=report.seconds)
         for line in (*notes, *said, *([queued] if queued else [])):
-            sys.stderr.write(f"unleak: {line}\n")
+            say(f"unleak: {line}")
     return _verdict(report, args)
 
 
@@ -84,8 +100,6 @@ def _write(pieces: Iterator[bytes], output: Path | None) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     target = output.resolve()
-    if target.is_dir():
-        raise UsageError(f"-o {output}: is a directory", "Name a file in it.")
     if target.exists() and not target.is_file():
         with target.open("wb") as file:  # /dev/stdout, a FIFO: written to, and never replaced
             file.writelines(pieces)

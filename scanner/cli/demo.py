@@ -86,7 +86,8 @@ class _Session:
             stderr=subprocess.STDOUT,
             timeout=_TIMEOUT,
             check=False,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
         sys.stdout.write(done.stdout)
         if done.returncode != expect:

@@ -9,7 +9,7 @@ for example:
 
 from argparse import ArgumentParser, Namespace
 
-from scanner.cli.deliver import add_options, deliver
+from scanner.cli.deliver import add_options, check, deliver
 from scanner.errors import Exit
 from scanner.output.summary import plural
 from scanner.pipeline.change import run_staged
@@ -29,6 +29,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> Exit:
     """Search what is staged, then the files that are named and not staged, and deliver."""
+    check(args)
     read = run_staged(args.files, include_failed=args.include_failed)
     notes = [f"{read.changes:,} staged {plural('change', read.changes)} read"]
     if read.whole:

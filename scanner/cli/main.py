@@ -4,10 +4,12 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from os import environ
 from typing import Final, NoReturn
 
 from scanner import __version__
+from scanner.cli.say import say
 from scanner.errors import Exit, UnleakError, UsageError
 
 _COMMANDS: Final = {
@@ -36,11 +38,23 @@ exit codes: 0 clean, 1 findings, 2 could not run, 4 incomplete, 5 findings and i
 
 def run() -> NoReturn:
     """The console script."""
-    sys.exit(main(sys.argv[1:]))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows only ASCII is no reason to fail
+    code = main(sys.argv[1:])
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        _discard_stdout()
+    sys.exit(code)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
+    if sys.stdout is None:
+        say("unleak: standard output is closed")
+        return Exit.ERROR
     verbose = not {"-v", "--verbose", "-qv", "-vq"}.isdisjoint(argv) or environ.get("UNLEAK_VERBOSE", "") not in _OFF
     try:
         return _run(argv)
@@ -110,9 +124,9 @@ def _say(message: str, hint: str | None = None) -> None:
     from scanner.output.text import printable  # noqa: PLC0415 - for a failure only
     from scanner.secret import redact  # noqa: PLC0415
 
-    sys.stderr.write(f"unleak: {printable(redact(message))}\n")
+    say(f"unleak: {printable(redact(message))}")
     if hint:
-        sys.stderr.write(f"hint: {printable(redact(hint))}\n")
+        say(f"hint: {printable(redact(hint))}")
 
 
 def _unexpected(error: Exception, *, verbose: bool) -> int:
@@ -135,7 +149,7 @@ def _trace() -> None:
 
     from scanner.secret import redact  # noqa: PLC0415
 
-    sys.stderr.write(redact(traceback.format_exc()))
+    say(redact(traceback.format_exc()).rstrip("\n"))
 
 
 def _discard_stdout() -> None:

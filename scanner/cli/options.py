@@ -8,10 +8,11 @@ from typing import Any, Final, NoReturn
 from scanner.errors import UsageError
 
 # What these do cannot be undone: only a person or a script that names them does it, never a setting left behind.
-_ACTS: Final = {"execute", "yes", "confirm", "destroy_credentials", "help"}
+# A plan is a part of that.
+_ACTS: Final = {"execute", "yes", "plan", "confirm", "destroy_credentials", "help"}
 
 _TRUE: Final = {"1", "true", "yes", "on"}
-_FALSE: Final = {"", "0", "false", "no", "off"}
+_FALSE: Final = {"0", "false", "no", "off"}
 
 
 class Parser(ArgumentParser):
@@ -44,7 +45,7 @@ def apply_environment(parser: ArgumentParser) -> None:
             continue
         variable = f"UNLEAK_{action.dest.upper()}"
         value = os.environ.get(variable)
-        if value is not None:
+        if value:
             action.default = _value(variable, value, action)
             action.required = False
 

@@ -12,13 +12,16 @@ for example:
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from contextlib import nullcontext
+from typing import Final
 
-from scanner.cli.deliver import add_options, deliver
+from scanner.cli.deliver import add_options, check, deliver
 from scanner.errors import Exit, UsageError
 from scanner.output.progress import Progress, wanted
 from scanner.pipeline.run import Request, Watcher
 from scanner.pipeline.run import run as run_scan
 from scanner.workers import default_jobs
+
+_MOST_JOBS: Final = 256
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -35,6 +38,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> Exit:
     """Scan and deliver."""
+    check(args)
     if args.no_history and args.history_only:
         raise UsageError("--no-history and --history-only leave nothing to read", "Give one of them, or neither.")
     request = Request(
@@ -50,6 +54,6 @@ def run(args: Namespace) -> Exit:
 
 
 def _jobs(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise ArgumentTypeError(f"want a whole number from 1, got {text!r}")
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_JOBS:
+        raise ArgumentTypeError(f"want a whole number from 1 to {_MOST_JOBS}, got {text!r}")
     return int(text)

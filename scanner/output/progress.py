@@ -67,4 +67,4 @@ class Progress(Watcher):
 
 def wanted(*, quiet: bool) -> bool:
     """Whether somebody is there to see it."""
-    return not quiet and sys.stderr.isatty()
+    return not quiet and sys.stderr is not None and sys.stderr.isatty()

@@ -64,12 +64,13 @@ class _Walk:
         self._repository: Repository | None = None  # … and in whose worktree they stand
 
     def units(self, targets: Sequence[str]) -> Iterator[Unit]:
-        for target in targets:
+        reals = {target: os.path.realpath(target) for target in targets if target != _STDIN}
+        for target in dict.fromkeys(targets):
             if target == _STDIN:
                 yield StdinUnit()
                 continue
-            real = os.path.realpath(target)
-            if real in self._targets:
+            real = reals[target]
+            if real in self._targets or any(_covers(other, real) for other in reals.values()):
                 continue
             self._targets.add(real)
             # A link that is named outright is followed; one that is met on the way is not.
@@ -155,15 +156,21 @@ class _Walk:
         self._tally.failed.append(Problem(path, error.strerror or str(error)))
 
 
+def _covers(directory: str, path: str) -> bool:
+    """Whether the walk over a directory meets a path. It leaves a git directory to what reads repositories."""
+    below = path.removeprefix(directory.rstrip(os.sep) + os.sep)
+    return below != path and ".git" not in below.split(os.sep)
+
+
 def _path(entry: os.DirEntry[str]) -> str:
     return entry.path.removeprefix("./")
 
 
 def _enclosing(directory: str) -> Repository | None:
-    """The repository in whose worktree a directory stands, if any: it tells tracked files from local ones."""
+    """The repository that a directory is a part of, if any: it tells tracked files from local ones."""
     current = os.path.abspath(directory)
     while True:
-        if os.path.lexists(os.path.join(current, ".git")):
+        if os.path.lexists(os.path.join(current, ".git")) or is_repository(current):
             try:
                 return Repository.open(current)
             except SourceError:

@@ -1,4 +1,8 @@
+import os
+import subprocess
+
 import pytest
+from conftest import UNLEAK
 from minting import mint
 
 from scanner import __version__
@@ -33,7 +37,7 @@ def test_every_command_has_help(unleak, command):
             ("scan", "--nope"),
             b"unleak: unrecognized arguments: --nope\nhint: 'unleak scan --help' lists the options.\n",
         ),
-        (("scan", "--jobs", "0"), b"unleak: argument --jobs: want a whole number from 1, got '0'\nhint: "),
+        (("scan", "--jobs", "0"), b"unleak: argument --jobs: want a whole number from 1 to 256, got '0'\nhint: "),
         (("scan", "--format", "xml"), b"unleak: argument --format: invalid choice: 'xml'"),
         (("patterns", "check", "no.toml"), b"unleak: no.toml: cannot be read: "),
         (("patterns", "list", "x.toml"), b"unleak: x.toml: list takes no file\nhint: unleak patterns check x.toml\n"),
@@ -52,7 +56,7 @@ def test_a_wrong_call_is_one_line_a_hint_and_2(unleak, argv, message):
     ("variable", "value", "want"),
     [
         ("UNLEAK_FORMAT", "xml", "want text, json, jsonl"),
-        ("UNLEAK_JOBS", "many", "want a whole number from 1, got 'many'"),
+        ("UNLEAK_JOBS", "many", "want a whole number from 1 to 256, got 'many'"),
         ("UNLEAK_QUIET", "maybe", "want 1 or 0"),
     ],
 )
@@ -107,3 +111,43 @@ def test_the_shared_options_stand_anywhere(unleak, argv):
 )
 def test_verbose_may_come_from_the_environment(unleak, env, shown):
     assert (b"Traceback" in unleak("scan", "nowhere", env=env).stderr) == shown
+
+
+def shell(command, tmp_path, **env):
+    (tmp_path / "clean").write_text("nothing")
+    (tmp_path / "leak").write_bytes(mint(1))
+    line = f"{UNLEAK} {command}"
+    return subprocess.run(
+        line,
+        shell=True,
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+@pytest.mark.parametrize(("target", "code"), [("clean", 0), ("leak", 1), ("nowhere", 2)])
+def test_a_stderr_that_takes_nothing_changes_no_verdict(tmp_path, stderr, target, code):
+    assert shell(f"scan {target} {stderr}", tmp_path).returncode == code
+
+
+@pytest.mark.parametrize("command", ["scan leak", "--version", "patterns list"])
+def test_a_closed_stdout_is_2(tmp_path, command):
+    result = shell(f"{command} >&-", tmp_path)
+    assert result.returncode == 2
+    assert result.stderr == b"unleak: standard output is closed\n"
+
+
+@pytest.mark.parametrize("command", ["--help", "scan --help", "diff --help", "scan leak", "patterns list"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_knows_only_ascii_is_no_trouble(tmp_path, command, encoding):
+    result = shell(command, tmp_path, PYTHONIOENCODING=encoding)
+    assert result.returncode == (command == "scan leak")
+    assert b"defect" not in result.stderr
+
+
+def test_an_empty_variable_is_none(unleak):
+    assert unleak("scan", env={"UNLEAK_FORMAT": "", "UNLEAK_STATE_DIR": "", "UNLEAK_JOBS": ""}).returncode == 0

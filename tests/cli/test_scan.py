@@ -4,6 +4,9 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from conftest import UNLEAK
@@ -312,3 +315,63 @@ def test_an_interrupt_ends_with_130():
         errors = process.stderr.read()
     assert process.returncode == 130
     assert errors == b"unleak: interrupted\n"
+
+
+def test_targets_that_overlap_are_read_once(unleak, tmp_path):
+    (tmp_path / "d" / "e").mkdir(parents=True)
+    (tmp_path / "d" / "e" / "f").write_bytes(mint(1))
+    (tmp_path / "link").symlink_to("d")
+    for targets in (
+        ["d", "d/e/f"],
+        ["d/e/f", "d"],
+        ["d", "d"],
+        ["d", "./d/e"],
+        ["d", "link"],
+        ["d/e/f", str(tmp_path)],
+    ):
+        (finding,) = findings(unleak("scan", *targets, "--format", "jsonl"))
+        assert finding["locations_total"] == 1, targets
+
+
+def test_a_git_directorys_own_file_is_local_however_it_is_named(unleak, tmp_path):
+    repo = Repo(tmp_path / "r")
+    repo.commit()
+    repo.git("config", "a.b", mint(1).decode())
+    repo.git("clone", "-q", "--bare", ".", str(tmp_path / "bare"))
+    repo.git("config", "--file", str(tmp_path / "bare" / "config"), "a.b", mint(1).decode())
+    for target in ("r/.git/config", "bare/config", "bare", "r", "r/.git"):
+        result = unleak("scan", target, "--format", "jsonl")
+        assert [finding["exposure"] for finding in findings(result)] == ["local"], target
+        assert result.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which workers there are: run this on Linux")
+@pytest.mark.parametrize("kill", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_a_scan_that_is_killed(tmp_path, kill):
+    for number in range(600):
+        (tmp_path / f"{number}").write_bytes(b"x")
+    with (tmp_path / "long").open("wb") as file:
+        file.truncate(20 << 30)  # sparse: long enough to be killed in
+    with subprocess.Popen([UNLEAK, "scan", "--jobs", "2"], cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 30
+        while len(workers := children(process.pid)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(workers) == 2
+        process.send_signal(kill)
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(alive, workers))
+
+
+def children(pid):
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

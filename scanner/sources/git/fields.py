@@ -7,8 +7,8 @@ from typing import Final
 
 from scanner.finding import Buffer
 
+_ZONE: Final = re.compile(rb"[+-]\d{4}")
 _TREE: Final = re.compile(rb"tree ([0-9a-f]{40,64})\n((?:parent [0-9a-f]{40,64}\n)*)")
-_AUTHOR: Final = re.compile(rb"^author (.*?) ?(-?\d+) ([+-]\d{4})$", re.MULTILINE)
 _NAMED: Final = frozenset({b"author", b"committer", b"tagger"})
 
 
@@ -58,20 +58,24 @@ def tree_and_parents(commit: bytes) -> tuple[bytes, list[bytes]] | None:
 
 def author(commit: bytes) -> Author:
     """Who wrote a commit. Bytes that are not UTF-8 are read as Latin-1, which git once used."""
-    found = _AUTHOR.search(commit.partition(b"\n\n")[0])
-    if found is None:
+    header = b"\n" + commit.partition(b"\n\n")[0]
+    words = header.partition(b"\nauthor ")[2].partition(b"\n")[0].rsplit(b" ", 2)
+    if len(words) < 3:
         return Author("", "")
+    raw, seconds, zone = words
     try:
-        name = found[1].decode()
+        name = raw.decode()
     except UnicodeDecodeError:
-        name = found[1].decode("latin-1")
-    return Author(name, _date(found[2], found[3].decode()))
+        name = raw.decode("latin-1")
+    return Author(name, _date(seconds, zone))
 
 
-def _date(seconds: bytes, zone: str) -> str:
+def _date(seconds: bytes, zone: bytes) -> str:
+    if not _ZONE.fullmatch(zone):
+        return ""
     offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:]))
     try:
-        own = timezone(-offset if zone[0] == "-" else offset)
+        own = timezone(-offset if zone[:1] == b"-" else offset)
         return (datetime.fromtimestamp(0, UTC) + timedelta(seconds=int(seconds))).astimezone(own).isoformat()
     except (ValueError, OverflowError):
         return ""

@@ -16,7 +16,7 @@ from scanner.errors import SourceError
 _MOST: Final = 1 << 20
 
 _HASH_SIZES: Final = {b"sha1": 20, b"sha256": 32}
-_SECTION: Final = re.compile(rb'\s*\[\s*([-.\w]+)\s*(?:"((?:[^"\\]|\\.)*)")?\s*\](.*)', re.DOTALL)
+_SECTION: Final = re.compile(rb'\s*+\[\s*+([-.\w]++)\s*+(?:"((?:[^"\\]|\\.)*+)")?\s*+\](.*)', re.DOTALL)
 _VARIABLE: Final = re.compile(rb"\s*([A-Za-z][-\w]*)\s*(?:=\s*(.*))?", re.DOTALL)
 _ESCAPE: Final = re.compile(rb'\\([0-7]{3}|[abfnrtv"\\])')
 _ESCAPES: Final = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
@@ -61,8 +61,8 @@ class Repository:
             common_dir = _common_dir(git_dir)
             config = dict(_config(_read(os.path.join(common_dir, "config"))))
             found, lost = _object_dirs(os.path.join(common_dir, "objects"))
-        except OSError as error:
-            raise SourceError(f"{path}: cannot read the repository: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # a path in a file may hold a NUL
+            raise SourceError(f"{path}: cannot read the repository: {error}") from error
         name = config.get(b"extensions.objectformat", b"sha1").lower()
         if name not in _HASH_SIZES:
             raise SourceError(f"{path}: unknown object format {name.decode(errors='replace')!r}")
@@ -181,7 +181,7 @@ def _config(content: bytes) -> Iterator[tuple[bytes, bytes]]:
             section = found[1].lower() + (b"." + found[2] if found[2] is not None else b"")
             rest = found[3]
         if rest.lstrip()[:1] not in {b"", b"#", b";"} and (found := _VARIABLE.fullmatch(rest)):
-            value = b"true" if found[2] is None else re.split(rb"\s*[#;]", found[2])[0].strip()
+            value = b"true" if found[2] is None else re.split(rb"[#;]", found[2], maxsplit=1)[0].strip()
             yield section + b"." + found[1].lower(), value.strip(b'"')
 
 

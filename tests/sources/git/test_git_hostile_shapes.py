@@ -52,6 +52,30 @@ def test_directories_deeper_than_pythons_stack_are_walked(repo, monkeypatch):
     assert mint(2) in found
 
 
+@pytest.mark.parametrize("name", ["objects/info/alternates", "commondir"])
+def test_a_path_with_a_nul_is_failed_and_the_worktree_is_read(repo, name, unleak):
+    (repo.path / ".git" / name).write_bytes(b"a\0b\n")
+    result = unleak("scan", str(repo.path))
+    assert result.returncode == 5
+    assert b"/leak:1:1" in result.stdout
+    assert b"failed: " in result.stderr
+
+
+@pytest.mark.parametrize(
+    "line", [b"x = a" + b" " * 500_000 + b"b", b"[a" + b" " * 500_000 + b"b", b'[a "' + b"x" * 500_000]
+)
+def test_a_long_line_in_the_config_takes_no_time(repo, line):
+    (repo.path / ".git/config").write_bytes(b"[core]\n" + line + b"\n")
+    assert mint(1) in scan(repo.path).found
+
+
+def test_an_author_line_of_a_million_digits_takes_no_time(repo):
+    tree = repo.git("rev-parse", "HEAD^{tree}")
+    raw = f"tree {tree}\nauthor A {'1' * 1_000_000} x\ncommitter A <a@b> 1 +0000\n\nold\n"
+    repo.git("hash-object", "-w", "-t", "commit", "--literally", "--stdin", stdin=raw.encode())
+    assert len(scan(repo.path).found[mint(1)]) == 2
+
+
 # Everything is loaded by a first scan, because Python itself may be only root's to read.
 SCAN_AS_NOBODY = """
 import os, sys
