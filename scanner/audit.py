@@ -178,7 +178,11 @@ class AuditLog:
         if not self.path.exists():
             return
         with self._opened() as file:
-            while line := file.readline(_LONGEST + 1):
+            fcntl.flock(file, fcntl.LOCK_SH)  # not while an append is half done
+            left = os.fstat(file.fileno()).st_size
+            fcntl.flock(file, fcntl.LOCK_UN)  # what stands there stays, and who reads slowly keeps no writer waiting
+            while line := file.readline(min(left, _LONGEST + 1)):
+                left -= len(line)
                 yield line
 
     def _opened(self) -> BinaryIO:

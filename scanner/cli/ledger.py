@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 
 from scanner.audit import AuditLog
-from scanner.errors import Exit
+from scanner.errors import Exit, UsageError
 from scanner.ledger import Entry, Ledger, State
+from scanner.output.summary import plural
 from scanner.output.text import printable
 from scanner.state import state_directory
 
@@ -26,7 +27,8 @@ def configure(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("verb", choices=("list", "pause", "resume"), help="what to do")
     listing = parser.add_argument_group("list")
-    listing.add_argument("--format", choices=("text", "json", "jsonl"), default="text", help="default: text")
+    formats = f"{{{','.join(_FORMATS)}}}"
+    listing.add_argument("--format", default="text", metavar=formats, help="default: text")
     listing.add_argument("--state", choices=[state.value for state in State], help="only what is in this state")
 
 
@@ -35,6 +37,9 @@ def run(args: Namespace) -> Exit:
     directory = state_directory(args.state_dir)
     with Ledger.open(directory) as ledger:
         if args.verb == "list":
+            # Not argparse's to check: a format that is set for all commands must not keep the brake from working.
+            if args.format not in _FORMATS:
+                raise UsageError(f"--format {args.format}: want {', '.join(_FORMATS)}")
             entries = ledger.entries(State(args.state) if args.state else None)
             for piece in _FORMATS[args.format](entries):
                 sys.stdout.buffer.write(piece)
@@ -50,10 +55,11 @@ def run(args: Namespace) -> Exit:
 
 def _text(entries: Iterable[Entry]) -> Iterator[bytes]:
     for entry in entries:
+        total, sent = entry.locations_total, entry.attempts
         facts = [
             f"{entry.state:10}  {entry.pattern:23}  {entry.redacted}",
-            f"{entry.locations_total:,} place(s) on {_date(entry.last_seen)[:10]}, first in {printable(entry.source)}",
-            f"sent {entry.attempts} time(s)" if entry.attempts else "not sent",
+            f"{total:,} {plural('place', total)} on {_date(entry.last_seen)[:10]}, first in {printable(entry.source)}",
+            f"sent {sent:,} {plural('time', sent)}" if sent else "not sent",
         ]
         facts += ["reappeared"] if entry.reappeared else []
         facts += [printable(entry.reason)] if entry.reason else []

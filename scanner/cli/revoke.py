@@ -8,7 +8,7 @@ Examples:
   unleak revoke --repository . --execute   submit what was found in this repository
   unleak revoke --execute --yes --wait     from a job: do not ask, and stay until nothing is left
 
-exit codes: 0 all accepted or nothing to do, 1 some rejected, parked or held, 2 error, 3 stopped with work left
+exit codes: 0 all accepted or nothing to do, 1 some rejected, parked or held, 2 error, 3 work is left
 """
 
 import sys
@@ -18,12 +18,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from patterns import builtin
 from scanner.audit import AuditLog
 from scanner.errors import Exit, LedgerError, RevokeError, UsageError
 from scanner.http import API, Anonymous, anonymous
-from scanner.ledger import Ledger, State, plans
+from scanner.ledger import Ledger, State, plans, waits
 from scanner.ledger.intake import source_name
 from scanner.ledger.plans import Plan, Selection
+from scanner.output.summary import plural
 from scanner.output.text import printable
 from scanner.revoke.budget import HOURLY, Budget
 from scanner.revoke.client import LARGEST, Client
@@ -31,6 +33,7 @@ from scanner.revoke.dispatch import Dispatcher, Result, Stop
 from scanner.state import state_directory
 
 _SOURCES_SHOWN: Final = 10
+_WAITS_SHOWN: Final = 10
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -39,7 +42,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--plan", metavar="ID", help="with --execute: submit exactly what a dry run has shown")
     parser.add_argument("--yes", action="store_true", help="with --execute: do not ask; needed off a terminal")
     parser.add_argument("--wait", action="store_true", help="with --execute: stay until nothing is left to submit")
-    parser.add_argument("--api-url", default=API, metavar="URL", help="GitHub's, or a sandbox's; default: %(default)s")
+    parser.add_argument("--api-url", default=API, metavar="URL", help=f"GitHub's, or a sandbox's; default: {API}")
     part = parser.add_argument_group("only a part of the ledger (each may be given several times)")
     part.add_argument("--repository", action="append", default=[], metavar="PATH", help="what was found first there")
     part.add_argument("--pattern", action="append", default=[], metavar="ID", help="one kind of token")
@@ -55,13 +58,16 @@ def run(args: Namespace) -> Exit:
     directory = state_directory(args.state_dir)
     log = AuditLog(directory)
     with Ledger.open(directory) as ledger:
+        _check(ledger, selection)
         plan = _plan(ledger, args.plan, selection)
         if not args.execute:
-            _show(ledger, plan, http)
+            _show(ledger, plan, http, _waiting(ledger, args))
             code = Exit.CLEAN
         elif not plan.total:
-            _say("nothing to submit", args)
-            code = Exit.CLEAN
+            waiting = _waiting(ledger, args)
+            for line in waiting or ["nothing to submit"]:
+                _say(line, args)
+            code = Exit.BUDGET_SPENT if waiting else Exit.CLEAN
         else:
             if not args.yes:
                 _ask(plan, http)
@@ -83,6 +89,18 @@ def _selection(args: Namespace) -> Selection:
     return selection
 
 
+def _check(ledger: Ledger, selection: Selection) -> None:
+    with ledger.reading() as connection:
+        unknown = waits.unknown(connection, selection)
+    hint = "'unleak ledger list' shows what it has."
+    for name in unknown.fingerprints:
+        raise UsageError(f"--fingerprint {name}: the ledger has no such secret", hint)
+    for name in unknown.sources:
+        raise UsageError(f"--repository {name}: the ledger has nothing from there", hint)
+    for name in set(unknown.patterns) - {pattern.id for pattern in builtin()}:
+        raise UsageError(f"--pattern {name}: no such pattern", "'unleak patterns list' names them.")
+
+
 def _plan(ledger: Ledger, identity: str | None, selection: Selection) -> Plan:
     if identity is None:
         with ledger.writing() as connection:
@@ -94,12 +112,12 @@ def _plan(ledger: Ledger, identity: str | None, selection: Selection) -> Plan:
     return plan
 
 
-def _show(ledger: Ledger, plan: Plan, http: Anonymous) -> None:
+def _show(ledger: Ledger, plan: Plan, http: Anonymous, waiting: list[str]) -> None:
     now = time.time()
     with ledger.reading() as connection:
         left = Budget.load(connection, now).left(now)
         paused = ledger.is_paused(connection)
-    lines = [*_lines(plan, http), f"budget: {left} of {HOURLY} requests left this hour"]
+    lines = [*_lines(plan, http), *map(printable, waiting), f"budget: {left} of {HOURLY} requests left this hour"]
     if paused:
         lines.append("sending is paused: 'unleak ledger resume' ends that")
     if plan.total:
@@ -148,8 +166,29 @@ def _execute(ledger: Ledger, log: AuditLog, plan: Plan, http: Anonymous, args: N
             _say(f"{_count(count, 'secret')} left: run this again {_when(result.until)}, or use --wait", args)
             return Exit.BUDGET_SPENT
         case _:
+            waiting = _waiting(ledger, args)
+            for line in waiting:
+                _say(line, args)
+            if waiting or count:
+                return Exit.BUDGET_SPENT
             unaccepted = {State.REJECTED, State.PARKED, State.HELD} & result.settled.keys()
             return Exit.FINDINGS if unaccepted else Exit.CLEAN
+
+
+def _waiting(ledger: Ledger, args: Namespace) -> list[str]:
+    """Why a part of what is meant is not sent, batch by batch."""
+    with ledger.reading() as connection:
+        found = waits.waits(connection, args.plan or _selection(args))
+    now = time.time()
+    lines = [
+        f"{_count(wait.meant, 'secret')} {'waits' if wait.meant == 1 else 'wait'} in batch {wait.batch} "
+        f"with {_count(wait.others, 'other')}: it is sent again as a whole only, "
+        f"{_when(max(wait.not_before, now))}, by 'unleak revoke --execute'"
+        for wait in found[:_WAITS_SHOWN]
+    ]
+    if more := found[_WAITS_SHOWN:]:
+        lines.append(f"… and {sum(wait.meant for wait in more):,} in other batches")
+    return lines
 
 
 def _told(result: Result) -> str:
@@ -163,7 +202,7 @@ def _when(until: float) -> str:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{number:,} {plural(what, number)}"
 
 
 def _on_terminal() -> bool:

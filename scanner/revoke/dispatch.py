@@ -17,7 +17,7 @@ from scanner.ledger import Ledger, State, batches
 from scanner.ledger.batches import Batch, Item
 from scanner.revoke.batch import LIMITS, Fate, fate, untold
 from scanner.revoke.budget import SPACING, Budget
-from scanner.revoke.client import LARGEST, Answer, Client
+from scanner.revoke.client import LARGEST, Answer, Client, Meaning
 from scanner.revoke.clock import Clock, SystemClock
 from scanner.revoke.gate import gate
 
@@ -113,10 +113,10 @@ class Dispatcher:
 
     def _turn(self) -> _Turn:
         """Decide in one transaction, which notes the intent to send: after a pause there is none."""
-        now = self.clock.now()
         with self.ledger.writing() as connection:
             if self.ledger.is_paused(connection):
                 return _Turn(stop=Stop.PAUSED)
+            now = self.clock.now()  # not before the lock is held
             budget = Budget.load(connection, now)
             opens, isolation = budget.opens(now), budget.opens(now, isolating=True)
             starts = self._starts(connection, opens, isolation)
@@ -163,13 +163,18 @@ class Dispatcher:
         why = "" if becomes.state is State.ACCEPTED else f": {answer}"
         self.tell(f"batch {batch.id}: {len(batch.items):,} {_words(becomes)}{why}")
         result = replace(_settled(result, becomes.state, len(batch.items)), requests=result.requests + 1)
-        return replace(result, stop=Stop.FAULT, reason=str(answer)) if becomes.faulty else result
+        faulty = becomes.faulty and not self._slows(answer)
+        return replace(result, stop=Stop.FAULT, reason=str(answer)) if faulty else result
+
+    def _slows(self, answer: Answer) -> bool:
+        """Whether an answer says to come back later; to who waits, an address that cannot be reached does."""
+        return answer.meaning in LIMITS or (self.wait and answer.meaning is Meaning.UNREACHABLE)
 
     def _note(self, batch: Batch, answer: Answer, becomes: Fate) -> None:
-        now = self.clock.now()
         with self.ledger.writing() as connection:
-            budget = Budget.load(connection, now)
-            budget.learn(answer.limits, now, setback=answer.meaning in LIMITS).save(connection)
+            now = self.clock.now()
+            budget = Budget.load(connection, now).answered(now)
+            budget.learn(answer.limits, now, setback=self._slows(answer)).save(connection)
             _apply(connection, batch.id, becomes, str(answer))
 
     def _take_up_orphans(self, result: Result) -> Result:
@@ -181,6 +186,8 @@ class Dispatcher:
             facts: dict[str, Fact] = {"event.outcome": "unknown", "unleak.state": becomes.state.value}
             self._log("revocation-orphaned", number, (), facts)
             with self.ledger.writing() as connection:
+                now = self.clock.now()  # it may have gone at any time until the crash
+                Budget.load(connection, now).answered(now).save(connection)
                 _apply(connection, number, becomes, "unleak ended while it was being sent")
             self.tell(f"batch {number}: {size:,} {_words(becomes)}: unleak ended while it was being sent")
             result = _settled(result, becomes.state, size)

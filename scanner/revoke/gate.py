@@ -14,6 +14,8 @@ def gate() -> Callable[[Item], str | None]:
     own = in_own_environment()
 
     def closed(item: Item) -> str | None:
+        if not item.secret.reveal():
+            return "its secret is missing: the ledger may be damaged"
         if own(item.secret):
             return "it stands in unleak's own environment"
         return None if _passes(item) else "its check digits do not fit: the ledger may be damaged"
