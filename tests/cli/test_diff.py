@@ -143,7 +143,7 @@ def test_an_object_that_git_has_not_is_failed_and_named(unleak, repo):
 def test_outside_a_worktree_it_is_one_line_and_2(unleak, tmp_path):
     result = unleak("diff", "--staged", cwd=tmp_path)
     assert result.returncode == 2
-    assert result.stderr.startswith(b"unleak: git cannot read what is staged here: ")
+    assert result.stderr.startswith(b"unleak: git cannot read this here: ")
 
 
 HOSTILE = {

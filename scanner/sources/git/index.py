@@ -13,7 +13,7 @@ from scanner.sources.git.layout import Repository
 _MOST: Final = 1 << 30
 _EXTENDED: Final = 0x4000
 _STAT: Final = 40
-_MODE: Final = 24
+_STATUS: Final = struct.Struct(">8x2I8xI8xI")  # of an entry's forty bytes: modification time, mode, size
 _HASHES: Final = {20: hashlib.sha1, 32: hashlib.sha256}
 
 
@@ -25,12 +25,16 @@ class Entry(NamedTuple):
         mode: As in a tree: 0o100644, 0o120000 …
         oid: The blob's id in hex.
         stage: 0, or 1 to 3 in an unfinished merge.
+        size: The file's bytes when it was last looked at, modulo 2**32.
+        changed: Its modification time then: seconds modulo 2**32, and nanoseconds.
     """
 
     path: str
     mode: int
     oid: str
     stage: int
+    size: int
+    changed: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def _parse(content: bytes, hash_size: int) -> tuple[Entry, ...]:
     place, name = 12, b""
     for _ in range(count):
         begin = place
-        (mode,) = struct.unpack_from(">I", content, place + _MODE)
+        seconds, nanoseconds, mode, size = _STATUS.unpack_from(content, place)
         place += _STAT
         oid = content[place : place + hash_size].hex()
         place += hash_size
@@ -124,7 +128,7 @@ def _parse(content: bytes, hash_size: int) -> tuple[Entry, ...]:
         name = kept + content[place:end]
         # Before version 4 an entry is padded with one to eight zeros, to a multiple of eight bytes.
         place = end + 1 if version == 4 else begin + (end - begin + 8) // 8 * 8
-        entries.append(Entry(os.fsdecode(name), mode, oid, flags >> 12 & 3))
+        entries.append(Entry(os.fsdecode(name), mode, oid, flags >> 12 & 3, size, (seconds, nanoseconds)))
     if content[place : place + 4] == b"link":
         raise Declined("the index is split")
     return tuple(entries)

@@ -112,7 +112,7 @@ def test_the_index_of_each_version_is_read(tmp_path, version, format_):
         repo.git("add", "-N", "later")
     index = read_index(str(repo.path / ".git/index"), 20 if format_ == "sha1" else 32)
     listing = [line.split(maxsplit=3) for line in repo.git("ls-files", "--stage").splitlines()]
-    assert [(f"{mode:o}", oid, str(stage), path) for path, mode, oid, stage in index.entries] == [
+    assert [(f"{mode:o}", oid, str(stage), path) for path, mode, oid, stage, _, _ in index.entries] == [
         (mode, oid, stage, path) for mode, oid, stage, path in listing
     ]
 
