@@ -90,7 +90,7 @@ class Group:
     def __init__(self) -> None:
         self.entries: Final[dict[Secret, Entry]] = {}
 
-    def add(self, match: Match, sighting: Sighting) -> None:
+    def add(self, match: Match, sighting: Sighting | Location) -> None:
         """Count a match."""
         entry = self.entries.get(match.secret)
         if entry is None:

@@ -1,7 +1,7 @@
 """The git command, started so that nothing of a repository's own can act.
 
-No program that it names is run, nothing is fetched, and no object is taken for another. git is asked for what only git knows well: what is staged, what a range of commits changes, what a push brings. History
-is scanned without it.
+No program that it names is run, nothing is fetched, and no object is taken for another. git is asked for what only it
+knows well: what is staged, what a range of commits changes, what a push brings. History is scanned without it.
 """
 
 import os
