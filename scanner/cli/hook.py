@@ -18,8 +18,9 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
-from scanner.cli.deliver import add_options, deliver
+from scanner.cli.deliver import add_options, check, deliver
 from scanner.cli.options import Parser
+from scanner.cli.say import say
 from scanner.errors import Exit, UsageError
 from scanner.output.summary import plural
 
@@ -41,6 +42,7 @@ def run(args: Namespace) -> Exit:
     if args.action == "run":
         if len(args.names) != 1:
             raise UsageError("want one hook to run", f"One of {', '.join(_NAMES)}.")
+        check(args)
         return _run(args.names[0], args)
     from scanner.sources.git import hooks  # noqa: PLC0415 - a hook that runs changes none
 
@@ -86,4 +88,4 @@ def _tell(args: Namespace, text: str) -> None:
     from scanner.secret import path_for_people  # noqa: PLC0415
 
     if not args.quiet:
-        sys.stderr.write(f"unleak: {printable(path_for_people(text)[0])}\n")
+        say(f"unleak: {printable(path_for_people(text)[0])}")
