@@ -47,6 +47,18 @@ def field_at(kind: str, buffer: Buffer, offset: int) -> str:
     return name.decode() if name in _NAMED else "header"
 
 
+def place_name(kind: str, field: str) -> str:
+    """What people call a part of an object that is in no tree: ``tag``, ``commit-message``, ``author`` …; or ``blob``.
+
+    Args:
+        kind: ``blob``, ``commit`` or ``tag``.
+        field: As ``field_at`` gives it.
+    """
+    if kind == "tag":
+        return "tagger" if field == "tagger" else "tag"
+    return "commit-message" if field == "message" else field or kind
+
+
 def tree_and_parents(commit: bytes) -> tuple[bytes, list[bytes]] | None:
     """The ids of a commit's tree and of its parents, or None where it does not begin as a commit does."""
     found = _TREE.match(commit)
