@@ -5,7 +5,7 @@ from typing import Final
 
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
-from scanner.finding import WINDOW, Buffer
+from scanner.finding import WINDOW, Buffer, Sieve
 
 
 class Anchors:
@@ -19,6 +19,8 @@ class Anchors:
     def __init__(self, anchors: Sequence[bytes]) -> None:
         self._longest: Final = max(map(len, anchors))
         self._fast: Final = BytesAhoCorasick(anchors, matchkind=MatchKind.LeftmostFirst)
+        # The automaton's own method: a function around it would cost as much as the search of a small object.
+        self.sieve: Final[Sieve] = self._fast.find_matches_as_indexes
         self._all: Final = BytesAhoCorasick(anchors, matchkind=MatchKind.Standard)
 
     def find(self, buffer: Buffer) -> Iterator[tuple[int, int]]:

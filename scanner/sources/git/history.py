@@ -168,7 +168,7 @@ def _unpack(repository: "Repository", pack: "Pack", order: "Plan") -> Iterator[t
     names, length = pack.oids().tobytes(), repository.hash_size
     steps = range(len(order.entry))
     parts: list[Buffer] = []
-    for chunk in walk(pack, order, steps, wanted=wanted, elsewhere=elsewhere, tally=Tally()):
+    for chunk in walk(pack, order, steps, wanted=wanted, elsewhere=elsewhere, tally=Tally(), sieve=_every):
         assert isinstance(chunk.item, int)
         if chunk.more or chunk.offset:
             parts.append(memoryview(chunk.buffer)[: chunk.fresh])
@@ -177,6 +177,10 @@ def _unpack(repository: "Repository", pack: "Pack", order: "Plan") -> Iterator[t
         oid = names[length * chunk.item : length * (chunk.item + 1)]
         yield kinds[chunk.item], oid, b"".join(parts) if parts else bytes(chunk.buffer)
         parts.clear()
+
+
+def _every(_: "Buffer") -> bool:
+    return True
 
 
 def _loose(repository: "Repository") -> Iterator[tuple[int, bytes, bytes]]:
