@@ -28,8 +28,9 @@ def default_jobs() -> int:
 
 
 class Crew:
-    """Processes that stay until all work is done. They are started by the first work, if that is
-    more than one unit: later there may be threads.
+    """Processes that stay until all work is done.
+
+    They are started by the first work, if that is more than one unit: later there may be threads.
 
     Args:
         jobs: How many processes.
