@@ -71,8 +71,13 @@ def read_history(repository: "Repository", blobs: Sequence[bytes], *, parts: int
     size = repository.hash_size
     commits = ids.rows(b"".join(each.commits for each in found), size)
     order = ids.order(commits)
+    ascending = commits[order]
+    # A commit may be stored twice: packed and loose, or here and where we borrow from.
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (ascending[1:] != ascending[:-1]).any(axis=1)
+    commits = ascending[first]
     rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
+    rank[order] = np.cumsum(first) - 1
     counts = np.concatenate([each.parent_counts for each in found])
     far = ids.find(objects, ids.rows(b"".join(each.far_inner for each in found), size))
     far_outer = np.concatenate([places[each.stem][each.far_outer] for each in found])
@@ -82,10 +87,10 @@ def read_history(repository: "Repository", blobs: Sequence[bytes], *, parts: int
         outer=np.concatenate([*(places[each.stem][each.outer] for each in found), far_outer[known]]),
         inner=np.concatenate([*(places[each.stem][each.inner] for each in found), far[known]]),
         holders={int(places[each.stem][row]): blobs for each in found for row, blobs in each.holders.items()},
-        commits=commits[order],
-        roots=ids.find(objects, ids.rows(b"".join(each.roots for each in found), size))[order],
+        commits=commits,
+        roots=ids.find(objects, ids.rows(b"".join(each.roots for each in found), size))[order][first],
         child=np.repeat(rank, counts),
-        parent=ids.find(commits[order], ids.rows(b"".join(each.parents for each in found), size)),
+        parent=ids.find(commits, ids.rows(b"".join(each.parents for each in found), size)),
     )
 
 

@@ -13,6 +13,7 @@ from scanner.finding import Tally
 from scanner.sources.git import ids, loose
 from scanner.sources.git.families import plan
 from scanner.sources.git.fields import tree_and_parents
+from scanner.sources.git.inflate import CEILING
 from scanner.sources.git.layout import Repository
 from scanner.sources.git.pack import COMMIT, TREE, open_pack
 from scanner.sources.git.packindex import open_index
@@ -125,6 +126,8 @@ def _packed(share: Share) -> Iterator[tuple[int, int, bytes]]:
         buffer, item = chunk.buffer, chunk.item
         assert isinstance(item, int)
         if chunk.more or chunk.offset:
+            if pack.size[item] > CEILING:
+                continue  # no tree or commit is so long, but a bomb
             parts.append(memoryview(buffer)[: chunk.fresh])
             if chunk.more:
                 continue
@@ -139,7 +142,7 @@ def _unpacked(repository: Repository, names: list[bytes]) -> Iterator[tuple[int,
         for oid in loose.object_names(directory, tuple(loose.fan_outs(directory)), repository.hash_size):
             with suppress(ReadError):
                 found = loose.open_loose(loose.loose_path(directory, oid))
-                if found.kind in _KINDS:
+                if found.kind in _KINDS and found.size <= CEILING:
                     content = b"".join(found.pieces)
                     names.append(bytes.fromhex(oid))
                     yield _KINDS[found.kind], len(names) - 1, content

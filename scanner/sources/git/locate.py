@@ -130,7 +130,7 @@ class _Blobs:
             except ReadError:
                 return found  # it could be read a moment ago: the repository is changing under us
             for mode, name, oid in self._entry.findall(content):
-                carried = self._marks.of.get(oid, 0) if mode == _TREE else self._secrets.get(oid, 0)
+                carried = self._marks.of.get(oid, 0) if mode.lstrip(b"0") == _TREE else self._secrets.get(oid, 0)
                 if carried and mode != _GITLINK:
                     found.append((name, oid, carried))
         return found
