@@ -190,3 +190,46 @@ def test_the_spy_sees_what_a_hit_needs(repo):
     repo.git("add", "-A")
     loaded, code = loaded_by(repo, "diff")
     assert (code, loaded & HEAVY) == (1, {"hashlib", "regex"})
+
+
+def lose(repo, revision):
+    oid = repo.git("rev-parse", revision)
+    (repo.path / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
+
+
+def test_an_old_side_that_cannot_be_read_hides_nothing_of_the_new(unleak, repo):
+    repo.write("clean", mint(1))
+    repo.git("add", "-A")
+    lose(repo, "HEAD:clean")
+    result, places = diff(unleak, repo)
+    assert result.returncode in {1, 5}
+    assert places == {(mint(1)[-4:], "clean", 1, 1)}
+
+
+def test_an_object_that_kills_git_is_failed_and_the_rest_is_read(unleak, repo):
+    for name in "bcd":
+        repo.write(name, name * 1000)
+    repo.write("e", mint(1))
+    repo.git("add", "-A")
+    oid = repo.git("rev-parse", ":c")
+    loose = repo.path / ".git" / "objects" / oid[:2] / oid[2:]
+    loose.chmod(0o644)
+    loose.write_bytes(loose.read_bytes()[:10])
+    result, places = diff(unleak, repo)
+    assert (result.returncode, places) == (5, {(mint(1)[-4:], "e", 1, 1)})
+    assert b"failed: c: " in result.stderr
+
+
+def test_settings_that_shorten_the_listing_hide_nothing(unleak, repo):
+    repo.write("top", mint(1))
+    repo.write("sub/other", "clean")
+    repo.git("add", "-A")
+    for name, value in (("diff.relative", "true"), ("diff.ignoreSubmodules", "all"), ("diff.noPrefix", "true")):
+        repo.git("config", name, value)
+    result = unleak("diff", cwd=repo.path / "sub")
+    assert result.returncode == 1
+    assert b"top:1:1" in result.stdout
+    repo.git("config", "diff.orderFile", "/nowhere")
+    refused = unleak("diff", cwd=repo.path)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(b"unleak: git cannot read this here: failed to read orderfile '/nowhere'")

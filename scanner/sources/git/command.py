@@ -49,7 +49,9 @@ def git(*words: str, stdin: bytes = b"") -> bytes:
     output, errors = process.communicate(stdin)
     if process.returncode != 0:
         lines = errors.decode(errors="replace").strip().splitlines()
-        reason = lines[0].removeprefix("fatal: ") if lines else f"exit code {process.returncode}"
+        # Advice may come before the reason, and a usage text after it.
+        said = [line for line in lines if line.startswith(("fatal: ", "error: "))] or lines
+        reason = said[0].removeprefix("fatal: ").removeprefix("error: ") if said else f"exit code {process.returncode}"
         raise SourceError(f"git cannot read this here: {reason}", "Run it inside a repository, with revisions of it.")
     return output
 
