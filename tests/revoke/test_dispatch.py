@@ -209,7 +209,6 @@ def test_after_a_time_out_a_batch_goes_on_in_halves(ledger, send, monkeypatch):
         (error(403, "API rate limit exceeded", headers={"x-ratelimit-remaining": "0"}), 3601),
         (error(429, "secondary rate limit", headers={"retry-after": "90"}), 90),
         (error(403, "secondary rate limit"), 60),
-        (error(422, "the endpoint has been spammed"), 60),
     ],
 )
 def test_a_limit_stops_everything_until_it_is_over(ledger, send, clock, answer, seconds):
