@@ -133,6 +133,7 @@ def _queue(findings: tuple[Finding, ...], args: Namespace) -> str:
             (added.local, "not queued: only local, see --queue-local"),
             (added.allowed, "not queued: on the allow-list"),
             (added.own, "not queued: in unleak's own environment"),
+            (added.held, "held for a person to decide: 'unleak ledger list --state held'"),
         )
         if count
     ]

@@ -16,10 +16,11 @@ from sqlalchemy.pool import StaticPool
 from scanner.errors import LedgerError
 from scanner.finding import Finding
 from scanner.ledger import entries, intake
+from scanner.ledger.reseal import reseal
 from scanner.ledger.schema import VERSION, State, metadata
 from scanner.ledger.seal import Opener, Sealer, make_key, read_key
 from scanner.ledger.settings import forget, recall, remember
-from scanner.state import Busy, locked, open_private
+from scanner.state import Busy, locked, open_private, sync_directory
 
 _PRAGMAS: Final = (
     # A write-ahead log kept 18,855 of 20,000 wiped secrets while one reader was open.
@@ -146,7 +147,7 @@ class Ledger:
         if public is None:
             # The file may be there already: a crash came between it and the end of its transaction.
             key = read_key(self._key) if self._key.exists() else make_key(self._key)
-            public = base64.b64encode(bytes(key.public_key)).decode()
+            public = _text(key.public_key)
             remember(connection, _PUBLIC_KEY, public)
         return Sealer(PublicKey(base64.b64decode(public)))
 
@@ -156,10 +157,41 @@ class Ledger:
         Raises:
             StateError: There is no private key, or it is not this ledger's.
         """
+        if self._next_key.exists():
+            self._finish_rekey(connection)
         private = read_key(self._key)
-        if base64.b64encode(bytes(private.public_key)).decode() != recall(connection, _PUBLIC_KEY):
+        if _text(private.public_key) != recall(connection, _PUBLIC_KEY):
             raise LedgerError(f"{self._key}: is not the key that this ledger's secrets are sealed to")
         return Opener(private)
+
+    def rekey(self) -> int:
+        """Make a new pair of keys, and encrypt every secret anew; the old private key opens nothing any more.
+
+        Returns:
+            How many secrets there are.
+
+        Raises:
+            StateError: A key cannot be read or written, or a secret does not open.
+        """
+        with self.writing() as connection:
+            opener = self.opener(connection)
+            self._next_key.unlink(missing_ok=True)
+            public = make_key(self._next_key).public_key
+            count = reseal(connection, opener, public)
+            remember(connection, _PUBLIC_KEY, _text(public))
+        with self.writing() as connection:
+            self._finish_rekey(connection)
+        return count
+
+    def _finish_rekey(self, connection: Connection) -> None:
+        """Put the new private key in its place, if the ledger's secrets are sealed to it already."""
+        if _text(read_key(self._next_key).public_key) == recall(connection, _PUBLIC_KEY):
+            self._next_key.rename(self._key)
+            sync_directory(self.directory)
+
+    @property
+    def _next_key(self) -> Path:
+        return self.directory / "ledger.key.next"
 
     @property
     def _lock(self) -> Path:
@@ -191,6 +223,10 @@ class Ledger:
                 f"{self.directory}: the ledger has schema version {version}; this program knows {VERSION}",
                 "Use the version of unleak that wrote it, or a newer one.",
             )
+
+
+def _text(key: PublicKey) -> str:
+    return base64.b64encode(bytes(key)).decode()
 
 
 def _engine(path: Path) -> Engine:

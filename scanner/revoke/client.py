@@ -19,6 +19,7 @@ LARGEST: Final = 1000
 """How many credentials one request may carry."""
 
 _PATH: Final = "/credentials/revoke"
+_RATE_LIMIT: Final = "/rate_limit"
 _SHOWN: Final = 200  # characters of a server's message
 
 
@@ -111,6 +112,30 @@ class Client:
         body = msgspec.json.encode({"credentials": [secret.reveal().decode("ascii") for secret in secrets]})
         reply = self._http.post(_PATH, body)
         return Answer(Meaning[reply.name]) if isinstance(reply, Silence) else understand(reply)
+
+    def standing(self) -> Limits:
+        """What ``GET /rate_limit`` says is left to this address. It costs nothing; no answer is no news."""
+        reply = self._http.get(_RATE_LIMIT)
+        if isinstance(reply, Silence) or reply.status != 200:
+            return Limits()
+        headers = dict(reply.headers)
+        try:
+            rate = msgspec.json.decode(reply.body, type=_Standing).rate
+        except msgspec.ValidationError:
+            return _limits(headers)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return Limits()
+        told = {"x-ratelimit-remaining": str(rate.remaining), "x-ratelimit-reset": str(rate.reset)}
+        return _limits(headers | told)
+
+
+class _Rate(msgspec.Struct):
+    remaining: int
+    reset: int
+
+
+class _Standing(msgspec.Struct):
+    rate: _Rate
 
 
 def understand(reply: Reply) -> Answer:
