@@ -121,7 +121,7 @@ def _queue(findings: tuple[Finding, ...], args: Namespace) -> str:
     from scanner.ledger import Ledger  # noqa: PLC0415 - SQLAlchemy costs a quarter of a second
     from scanner.state import state_directory  # noqa: PLC0415 - likewise only to queue
 
-    with Ledger.open(state_directory(args.state_dir)) as ledger:
+    with Ledger.open(state_directory(args.state_dir), args.ledger) as ledger:
         added = ledger.add(findings, queue_local=args.queue_local)
     told = [f"queued {added.queued:,} {summary.plural('secret', added.queued)} for 'unleak revoke'"]
     told += [

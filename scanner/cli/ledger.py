@@ -50,7 +50,7 @@ def run(args: Namespace) -> Exit:
         raise UsageError(f"ledger {args.verb}: {'takes no' if args.fingerprints else 'which'} FINGERPRINT")
     directory = state_directory(args.state_dir)
     log = AuditLog(directory)
-    with Ledger.open(directory) as ledger:
+    with Ledger.open(directory, args.ledger) as ledger:
         if args.verb == "list":
             return _write(_FORMATS[args.format](ledger.entries(State(args.state) if args.state else None)))
         if args.verb in {"show", "export"}:

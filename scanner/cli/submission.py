@@ -36,7 +36,7 @@ def submit(args: Namespace) -> Exit:
         raise UsageError("--execute needs --yes where there is no terminal to ask on", "Nothing was sent.")
     directory = state_directory(args.state_dir)
     log = AuditLog(directory)
-    with Ledger.open(directory) as ledger:
+    with Ledger.open(directory, args.ledger) as ledger:
         dispatcher = Dispatcher(
             ledger,
             log,

@@ -16,8 +16,8 @@ EVERYTHING = Selection()
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    with Ledger.open(tmp_path) as ledger:
+def ledger(tmp_path, database):
+    with Ledger.open(tmp_path, database) as ledger:
         yield ledger
 
 
@@ -187,6 +187,7 @@ def test_what_is_accepted_and_found_again_has_reappeared_and_is_not_queued(ledge
     assert plan_of(ledger).total == 0
 
 
+@pytest.mark.parametrize("database", [None])  # it looks into the file
 def test_nothing_is_left_of_what_was_wiped_whatever_the_order(ledger, tmp_path):
     rng = random.Random(5)
     everything = []

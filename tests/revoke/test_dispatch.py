@@ -25,8 +25,8 @@ REFUSED = error(422, "Validation Failed")
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    with Ledger.open(tmp_path) as ledger:
+def ledger(tmp_path, database):
+    with Ledger.open(tmp_path, database) as ledger:
         yield ledger
 
 
@@ -78,6 +78,7 @@ def test_everything_is_sent_once_in_batches_of_at_most_a_thousand(ledger, log, s
     log.verify()
 
 
+@pytest.mark.parametrize("database", [None])  # it looks into the file
 def test_nothing_of_what_was_accepted_is_left_in_the_state_directory(ledger, send, tmp_path):
     tokens = [mint(number) for number in range(2500)]
     ledger.add([leak(number) for number in range(2500)])
@@ -101,7 +102,7 @@ def test_the_intent_is_on_record_before_a_byte_leaves(ledger, log, send):
     def answer(_number, _credentials):
         (record,) = map(json.loads, log.records())
         found.update(record)
-        with Ledger.open(ledger.directory) as other:
+        with Ledger.open(ledger.directory, ledger.url) as other:
             found["states"] = states(other)
         return ACCEPTED
 
@@ -282,7 +283,7 @@ def test_a_pause_stops_it_before_its_next_request(ledger, send):
     ledger.add([leak(number) for number in range(2500)])
 
     def answer(_number, _sent):
-        with Ledger.open(ledger.directory) as other:
+        with Ledger.open(ledger.directory, ledger.url) as other:
             other.pause()
         return ACCEPTED
 
