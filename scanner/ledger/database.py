@@ -135,6 +135,10 @@ class Ledger:
         with self.writing() as connection:
             forget(connection, _PAUSED)
 
+    def has_keys(self, connection: Connection) -> bool:
+        """Whether its keys are made: not before something is queued."""
+        return recall(connection, _PUBLIC_KEY) is not None
+
     def sealer(self, connection: Connection) -> Sealer:
         """What encrypts, under a fresh data key. The ledger's keys are made on first use."""
         public = recall(connection, _PUBLIC_KEY)

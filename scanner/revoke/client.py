@@ -115,18 +115,21 @@ class Client:
 
     def standing(self) -> Limits:
         """What ``GET /rate_limit`` says is left to this address. It costs nothing; no answer is no news."""
+        looked = self.look()
+        return looked[0] if looked else Limits()
+
+    def look(self) -> tuple[Limits, float | None] | None:
+        """What ``GET /rate_limit`` says is left, and the server's time in UTC epoch seconds; None without an answer."""
         reply = self._http.get(_RATE_LIMIT)
         if isinstance(reply, Silence) or reply.status != 200:
-            return Limits()
-        headers = dict(reply.headers)
+            return None
+        date = _date(reply.headers.get("date"))
         try:
             rate = msgspec.json.decode(reply.body, type=_Standing).rate
-        except msgspec.ValidationError:
-            return _limits(headers)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return Limits()
+            return Limits(), date
         told = {"x-ratelimit-remaining": str(rate.remaining), "x-ratelimit-reset": str(rate.reset)}
-        return _limits(headers | told)
+        return _limits({**reply.headers, **told}), date
 
 
 class _Rate(msgspec.Struct):
