@@ -178,7 +178,11 @@ class AuditLog:
         if not self.path.exists():
             return
         with self._opened() as file:
-            while line := file.readline(_LONGEST + 1):
+            fcntl.flock(file, fcntl.LOCK_SH)  # not while an append is half done
+            left = os.fstat(file.fileno()).st_size
+            fcntl.flock(file, fcntl.LOCK_UN)  # what stands there stays, and who reads slowly keeps no writer waiting
+            while line := file.readline(min(left, _LONGEST + 1)):
+                left -= len(line)
                 yield line
 
     def _opened(self) -> BinaryIO:
@@ -233,8 +237,7 @@ def _record(event: Event, head: Head) -> tuple[bytes, Head]:
 
 def _read(line: bytes) -> tuple[_Link, str] | None:
     """A record's link and its hash, or None if the line is not one as it was written."""
-    end = len(line) - _TAIL - 1
-    body = line[:end] if end > 0 else b""
+    body = line[: max(0, len(line) - _TAIL - 1)]
     digest = _digest(body)
     if line[len(body) :] != b'%b%b"}\n' % (_HASH_FIELD, digest.encode()):
         return None
@@ -257,8 +260,7 @@ def _end(file: BinaryIO, path: Path) -> tuple[Head, bytes]:
                 f"{path}: its last record is damaged, and nothing is appended to a broken chain",
                 "'unleak audit verify' tells more. Keep the file elsewhere to begin a new chain.",
             )
-        link, digest = read
-        return Head(link.sequence, digest), torn
+        return Head(read[0].sequence, read[1]), torn
     return Head(), torn
 
 
@@ -266,10 +268,9 @@ def _backwards(file: BinaryIO) -> Iterator[bytes]:
     position = file.seek(0, os.SEEK_END)
     rest = b""
     while position:
-        begin = max(0, position - _BLOCK)
-        file.seek(begin)
-        rest = file.read(position - begin) + rest
-        position = begin
+        end, position = position, max(0, position - _BLOCK)
+        file.seek(position)
+        rest = file.read(end - position) + rest
         # A line is whole once the end of the one before it is in sight.
         while (end := rest.rfind(b"\n", 0, -1)) >= 0:
             yield rest[end + 1 :]

@@ -33,6 +33,7 @@ _HEADERS: Final = {
     "X-GitHub-Api-Version": _VERSION,
 }
 _FORBIDDEN: Final = ("authorization", "proxy-authorization", "cookie")
+_USER: Final = re.compile(r".*(@|%40)", re.DOTALL)  # wherever a name and a password can be, in a URL or in none
 _TIMEOUT: Final = 10.0  # seconds for all of a request; GitHub itself cuts off what takes longer
 _CONNECT_TIMEOUT: Final = 5.0  # seconds; shorter, so that a time-out before anything was sent can be told
 _MOST: Final = 65_536  # bytes of an answer that are read
@@ -194,14 +195,9 @@ def authenticated(token: Secret, api_url: str = API, route: Route = DIRECT) -> A
 def _address(api_url: str, allowed: re.Pattern[str]) -> httpx.URL:
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # they log each URL and header
-    try:
-        url = httpx.URL(api_url)
-    except (httpx.InvalidURL, ValueError):
-        raise _refused(api_url, "it is no URL") from None
-    if not url.scheme or not url.host:
-        raise _refused(api_url, "it is no URL")
+    url = _parsed(api_url)
     if url.userinfo:
-        raise _refused(f"{url.scheme}://…@{url.host}", "it holds a user name, which would be sent as authentication")
+        raise _refused(api_url, "it holds a user name, which would be sent as authentication")
     if url.path not in {"", "/"} or url.query or url.fragment:
         raise _refused(api_url, "it has a path or a query")
     if _is_loopback(url.host):
@@ -236,15 +232,27 @@ def _trust(bundle: str | None) -> ssl.SSLContext:
         raise UsageError(f"--ca-bundle {redact(bundle)}: {why}") from None
 
 
+def _parsed(api_url: str) -> httpx.URL:
+    try:
+        url = httpx.URL(api_url)
+    except (httpx.InvalidURL, ValueError):
+        raise _refused(api_url, "it is no URL") from None
+    if not url.scheme or not url.host:
+        raise _refused(api_url, "it is no URL")
+    # That name is this machine, whatever a resolver makes of it.
+    return url.copy_with(host="127.0.0.1") if url.host == "localhost" else url
+
+
 def _refused(shown: str, why: str) -> UsageError:
-    return UsageError(f"--api-url {redact(shown)}: {why}", f"GitHub's is {API}; 'unleak sandbox' prints its own.")
+    shown = _USER.sub("…@", redact(shown))
+    return UsageError(f"--api-url {shown}: {why}", f"GitHub's is {API}; 'unleak sandbox' prints its own.")
 
 
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return False
 
 
 def _lower(headers: httpx.Headers) -> Mapping[str, str]:

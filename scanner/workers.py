@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import chain, islice
 from typing import Final, TypeVar
 
@@ -29,26 +29,49 @@ def default_jobs() -> int:
     return os.cpu_count() or 1
 
 
-def work(function: Callable[[UnitT], ResultT], units: Iterable[UnitT], jobs: int) -> Iterator[ResultT]:
-    """Apply a function to each unit, in whatever order results come.
+class Crew:
+    """Processes that stay until all work is done.
 
-    A single unit, or a single job, is worked on in this process: a pool costs more than it brings.
+    They are started by the first work, if that is more than one unit: later there may be threads.
 
     Args:
-        function: What a worker does; picklable, as are its argument and its result.
-        units: Taken one by one as workers get free.
         jobs: How many processes.
-
-    Raises:
-        WorkerDiedError: A worker process died.
+        enter: Keeps the executor until the crew is dismissed.
     """
-    ahead = iter(units)
-    first = list(islice(ahead, 2))
-    if jobs == 1 or len(first) < 2:
-        yield from map(function, chain(first, ahead))
-        return
-    with _pool(jobs) as executor:
-        yield from _bounded(executor, function, chain(first, ahead), jobs * _IN_FLIGHT_A_JOB)
+
+    def __init__(self, jobs: int, enter: Callable[[AbstractContextManager[Executor]], Executor]) -> None:
+        self._jobs: Final = jobs
+        self._enter: Final = enter
+        self._executor: Executor | None = None
+        self._may_fork = jobs > 1
+
+    def work(self, function: Callable[[UnitT], ResultT], units: Iterable[UnitT]) -> Iterator[ResultT]:
+        """Apply a function to each unit, in whatever order results come.
+
+        A single unit, or a single job, is worked on in this process: a pool costs more than it brings.
+
+        Args:
+            function: What a worker does; picklable, as are its argument and its result.
+            units: Taken one by one as workers get free.
+
+        Raises:
+            WorkerDiedError: A worker process died.
+        """
+        ahead = iter(units)
+        first = list(islice(ahead, 2))
+        if self._may_fork and len(first) == 2:
+            self._executor = self._enter(_pool(self._jobs))
+        self._may_fork = False
+        if self._executor is None or len(first) < 2:
+            return map(function, chain(first, ahead))
+        return _bounded(self._executor, function, chain(first, ahead), self._jobs * _IN_FLIGHT_A_JOB)
+
+
+@contextmanager
+def crew(jobs: int) -> Iterator[Crew]:
+    """Processes for several rounds of work; they end with the block."""
+    with ExitStack() as stack:
+        yield Crew(jobs, stack.enter_context)
 
 
 def _bounded(

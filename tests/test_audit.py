@@ -1,6 +1,8 @@
+import fcntl
 import hashlib
 import json
 import multiprocessing
+import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -262,6 +264,31 @@ def test_a_token_that_got_into_a_text_is_redacted(log):
     token = mint("in a message").decode()
     log.append({"event.action": "act", "event.reason": f"echo {token}"})
     assert token.encode() not in log.path.read_bytes()
+
+
+@pytest.mark.parametrize("read", [AuditLog.verify, lambda log: list(log.records())])
+def test_half_an_append_is_never_seen(log, read):
+    log.append(event(0))
+    whole = log.path.read_bytes()
+    reader = threading.Thread(target=lambda: seen.append(read(log)))
+    seen = []
+    with log.path.open("ab") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        log.path.write_bytes(whole + b'{"half":')
+        reader.start()
+        reader.join(0.3)
+        assert not seen
+        log.path.write_bytes(whole)
+    reader.join(30)
+    assert seen
+
+
+def test_who_reads_slowly_keeps_nobody_from_appending(log):
+    log.append(event(0), event(1))
+    records = log.records()
+    next(records)
+    log.append(event(2))
+    assert len(list(records)) == 1
 
 
 def test_a_log_that_others_can_read_is_refused(log):

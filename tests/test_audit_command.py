@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from scanner.audit import AuditLog
@@ -19,12 +21,32 @@ def test_it_shows_each_record_on_a_line(log, capsys):
     assert main(["audit", "show"]) == Exit.CLEAN
     first, second = capsys.readouterr().out.splitlines()
     assert "first" in first
-    assert "2 secret(s)" in second
+    assert "2 secrets" in second
 
 
 def test_it_shows_the_records_as_they_stand(log, capsys):
     assert main(["audit", "show", "--format", "jsonl"]) == Exit.CLEAN
     assert capsys.readouterr().out.encode() == log.path.read_bytes()
+
+
+def test_it_shows_the_records_as_one_json_document(log, capsys):
+    assert main(["audit", "show", "--format", "json"]) == Exit.CLEAN
+    assert [record["event.action"] for record in json.loads(capsys.readouterr().out)] == ["first", "second"]
+    log.path.unlink()
+    main(["audit", "show", "--format", "json"])
+    assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize("format_", ["json", "of-another-command"])
+def test_a_format_that_the_environment_sets_is_no_trouble_to_what_has_none(log, monkeypatch, format_):
+    monkeypatch.setenv("UNLEAK_FORMAT", format_)
+    assert main(["audit", "verify"]) == Exit.CLEAN
+    assert main(["audit", "show", "--format", "text"]) == Exit.CLEAN
+
+
+def test_a_format_that_there_is_not_is_a_mistake(log, capsys):
+    assert main(["audit", "show", "--format", "of-another-command"]) == Exit.ERROR
+    assert "--format of-another-command: want text, json, jsonl" in capsys.readouterr().err
 
 
 def test_it_verifies_and_prints_the_head(log, capsys):
@@ -58,7 +80,8 @@ def test_an_unfinished_line_is_told(log, capsys):
     assert "unfinished" in capsys.readouterr().err
 
 
-def test_a_line_that_is_no_record_is_not_shown(log, capsys):
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_a_line_that_is_no_record_is_not_shown(log, capsys, format_):
     log.path.write_bytes(log.path.read_bytes() + b"hello\n")
-    assert main(["audit", "show"]) == Exit.ERROR
+    assert main(["audit", "show", "--format", format_]) == Exit.ERROR
     assert "is no record" in capsys.readouterr().err

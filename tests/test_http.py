@@ -27,6 +27,10 @@ BODY = b'{"credentials":[]}'
         ("https://api.octocorp.ghe.com", "loopback addresses only"),
         ("https://api.github.com:8443", "loopback addresses only"),
         ("http://192.0.2.1", "in the clear"),
+        ("user:password@127.0.0.1", "no URL"),
+        ("user:password%40127.0.0.1", "no URL"),
+        ("http://user:pass/password@127.0.0.1", "no URL"),
+        ("http://127.0.0.1:80/password@127.0.0.1", "path"),
         ("https://api.github.com/graphql", "path"),
         ("https://api.github.com/?x=1", "query"),
         ("ftp://127.0.0.1", "neither http nor https"),
@@ -49,11 +53,17 @@ def test_an_address_that_secrets_must_not_go_to_is_refused(url, why):
         "https://api.github.com/",
         "http://127.0.0.1:8000",
         "http://[::1]:8000",
-        "http://localhost",
     ],
 )
 def test_githubs_address_and_loopback_are_taken(url):
     assert anonymous(url).url == url.rstrip("/")
+
+
+def test_localhost_is_this_machine_whatever_its_name_leads_to():
+    with answering(ACCEPTED) as server:
+        http = anonymous(server.url.replace("127.0.0.1", "LocalHost"))
+        assert http.url == server.url
+        assert isinstance(http.post(PATH, BODY), Reply)
 
 
 def test_nothing_of_the_environment_creeps_in(tmp_path, monkeypatch):

@@ -64,6 +64,11 @@ EXPECTED = {
     "unleak scan ~/src/project": Exit.FINDINGS,
     "unleak scan --format jsonl -o report.jsonl": Exit.FINDINGS,
     "unleak diff --staged": Exit.FINDINGS,
+    "unleak hook install": Exit.CLEAN,
+    "unleak hook install pre-push": Exit.CLEAN,
+    "unleak hook uninstall": Exit.CLEAN,
+    "unleak diff --unstaged": Exit.FINDINGS,
+    "unleak diff main...topic": Exit.FINDINGS,
     "unleak scan --queue ~/mirrors": Exit.FINDINGS,
     "unleak revoke": Exit.CLEAN,
     "unleak revoke --execute": Exit.CLEAN,
@@ -81,6 +86,10 @@ def test_every_command_line_does_what_it_says(tmp_path, monkeypatch):
     for name in ("src/project", "mirrors/one"):
         Repo(home / name).commit(leak=mint(name))
     repo = Repo(tmp_path / "r")
+    repo.commit(edited="clean")
+    repo.git("checkout", "-q", "-b", "topic")
+    repo.commit(topic=mint("topic"))
+    repo.write("edited", mint("unstaged"))
     repo.write("leak", mint("staged"))
     repo.git("add", "leak")
     with running() as sandbox:
@@ -96,7 +105,7 @@ def test_every_command_line_does_what_it_says(tmp_path, monkeypatch):
             os.close(terminal)
             assert done.returncode == code, line
         assert [one.credentials for one in sandbox.received if one.status == 202] == [1]
-    assert (repo.path / "report.jsonl").read_text().count("\n") == 2
+    assert (repo.path / "report.jsonl").read_text().count("\n") == 4
 
 
 def test_every_command_that_the_readme_names_exists():

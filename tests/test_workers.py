@@ -4,7 +4,12 @@ import time
 
 import pytest
 
-from scanner.workers import WorkerDiedError, default_jobs, work
+from scanner.workers import WorkerDiedError, crew, default_jobs
+
+
+def work(function, units, jobs):
+    with crew(jobs) as workers:
+        yield from workers.work(function, units)
 
 
 def double(number):
@@ -46,6 +51,19 @@ def test_units_are_taken_only_as_workers_get_free():
     next(results)
     assert taken < 20
     assert len(list(results)) == 999
+
+
+def test_a_second_round_of_work_is_done_by_the_same_processes():
+    with crew(2) as workers:
+        first, second = ({process for process, _ in workers.work(double, range(50))} for _ in range(2))
+    assert os.getpid() not in first
+    assert len(first | second) <= 2
+
+
+def test_no_process_is_started_once_threads_may_have_been():
+    with crew(2) as workers:
+        assert list(workers.work(double, [1])) == [(os.getpid(), 2)]
+        assert {process for process, _ in workers.work(double, range(9))} == {os.getpid()}
 
 
 def test_a_worker_that_dies_is_an_error_and_no_hang():

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from scanner.cli.network import add_network, route
+from scanner.cli.say import on_terminal, say
 from scanner.errors import Exit, RevokeError, UsageError
 from scanner.output.text import printable
 from scanner.secret import Secret
@@ -104,13 +105,12 @@ def _lines(order: "Order", url: str) -> list[str]:
 
 def _confirm(order: "Order", url: str, given: str | None) -> None:
     if given is None:
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not on_terminal():
             raise UsageError(
                 "--execute needs --confirm where there is no terminal to ask on", f"--confirm '{order.phrase}'"
             )
         shown = "\n".join(map(printable, _lines(order, url)))
-        sys.stderr.write(f"{shown}\nType {order.phrase!r} to send it: ")
-        sys.stderr.flush()
+        say(f"{shown}\nType {order.phrase!r} to send it:")
         given = sys.stdin.readline().strip()
     if given != order.phrase:
         raise UsageError("not confirmed: nothing was sent", f"What confirms it is: {order.phrase}")
@@ -129,4 +129,4 @@ def _token(path: Path | None) -> Secret:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"unleak: {printable(line)}\n")
+    say(f"unleak: {printable(line)}")

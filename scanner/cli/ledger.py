@@ -22,9 +22,11 @@ from typing import Any, Final
 import msgspec
 
 from scanner.audit import AuditLog, Event
+from scanner.cli.say import say
 from scanner.cli.ticket import date, markdown, text
 from scanner.errors import Exit, UsageError
 from scanner.ledger import Entry, Ledger, State, decisions, entries
+from scanner.output.summary import plural
 from scanner.output.text import printable
 from scanner.state import state_directory
 
@@ -40,7 +42,8 @@ def configure(parser: ArgumentParser) -> None:
         "fingerprints", nargs="*", metavar="FINGERPRINT", help="of show, export, drop, release, requeue"
     )
     listing = parser.add_argument_group("list")
-    listing.add_argument("--format", choices=("text", "json", "jsonl"), default="text", help="default: text")
+    formats = f"{{{','.join(_FORMATS)}}}"
+    listing.add_argument("--format", default="text", metavar=formats, help="default: text")
     listing.add_argument("--state", choices=[state.value for state in State], help="only what is in this state")
 
 
@@ -52,6 +55,9 @@ def run(args: Namespace) -> Exit:
     log = AuditLog(directory)
     with Ledger.open(directory, args.ledger) as ledger:
         if args.verb == "list":
+            # Not argparse's to check: a format that is set for all commands must not keep the brake from working.
+            if args.format not in _FORMATS:
+                raise UsageError(f"--format {args.format}: want {', '.join(_FORMATS)}")
             return _write(_FORMATS[args.format](ledger.entries(State(args.state) if args.state else None)))
         if args.verb in {"show", "export"}:
             shape = text if args.verb == "show" else markdown
@@ -62,7 +68,7 @@ def run(args: Namespace) -> Exit:
             said = _ACTS[args.verb](ledger, log)
     head = log.head()
     if not args.quiet:
-        sys.stderr.write(f"unleak: {said}; audit log: {head.sequence:,} records, head {head.hash}\n")
+        say(f"unleak: {said}; audit log: {head.sequence:,} records, head {head.hash}")
     return Exit.CLEAN
 
 
@@ -118,10 +124,11 @@ def _write(pieces: Iterable[bytes]) -> Exit:
 
 def _text(entries: Iterable[Entry]) -> Iterator[bytes]:
     for entry in entries:
+        total, sent = entry.locations_total, entry.attempts
         facts = [
             f"{entry.state:10}  {entry.pattern:23}  {entry.redacted}",
-            f"{entry.locations_total:,} place(s) on {date(entry.last_seen)[:10]}, first in {printable(entry.source)}",
-            f"sent {entry.attempts} time(s)" if entry.attempts else "not sent",
+            f"{total:,} {plural('place', total)} on {date(entry.last_seen)[:10]}, first in {printable(entry.source)}",
+            f"sent {sent:,} {plural('time', sent)}" if sent else "not sent",
         ]
         facts += ["reappeared"] if entry.reappeared else []
         facts += [printable(entry.reason)] if entry.reason else []

@@ -15,6 +15,7 @@ from scanner.errors import Exit, UnleakError, UsageError
 _COMMANDS: Final = {
     "scan": "look for leaked credentials in files, directories and git repositories",
     "diff": "look for leaked credentials in what a change adds",
+    "hook": "install or take away the hooks of a repository",
     "revoke": "submit what the ledger holds to GitHub: a dry run unless --execute",
     "ledger": "list what is queued and sent; pause and resume sending",
     "audit": "show the audit log, or verify it",

@@ -16,7 +16,32 @@ _FALSE: Final = {"0", "false", "no", "off"}
 
 
 class Parser(ArgumentParser):
-    """A parser whose errors are one line and a hint."""
+    """A parser whose errors are one line and a hint, and that can tell what follows a ``--`` from the rest."""
+
+    _after_dashes: str | None = None
+
+    def take_after_dashes(self, dest: str, usage: str) -> None:
+        """Keep the words after the first ``--`` as a list of their own: they are never options or other arguments.
+
+        Args:
+            dest: The attribute to keep them in.
+            usage: What the help says of all arguments.
+        """
+        self._after_dashes = dest
+        self.set_defaults(**{dest: []})
+        self.usage = f"%(prog)s {usage}"
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Split off what follows the dashes, and parse the rest."""
+        words = list(args or ())
+        after: list[str] = []
+        if self._after_dashes and "--" in words:
+            place = words.index("--")
+            words, after = words[:place], words[place + 1 :]
+        known, unknown = super().parse_known_args(words, namespace)
+        if after:
+            setattr(known, str(self._after_dashes), after)
+        return known, unknown
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of exiting: ``main`` alone exits."""

@@ -10,7 +10,7 @@ Examples:
   unleak revoke --execute --yes --watch    as a service: stay for ever, and send what is queued as it comes
   unleak revoke --stdin --execute --yes    queue the tokens on standard input, and submit these now
 
-exit codes: 0 all accepted or nothing to do, 1 some rejected, parked or held, 2 error, 3 stopped with work left
+exit codes: 0 all accepted or nothing to do, 1 some rejected, parked or held, 2 error, 3 work is left
 """
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace

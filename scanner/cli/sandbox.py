@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from scanner.cli.say import say
 from scanner.errors import Exit
 from scanner.secret import redact
 
@@ -58,12 +59,12 @@ def _serve(args: argparse.Namespace) -> Exit:
         sys.stdout.write(f"{sandbox.url}\n")
         sys.stdout.flush()  # a script waits for this line
         if not args.quiet:
-            sys.stderr.write("A stand-in for GitHub's API: nothing leaves this machine. Ctrl-C ends it.\n")
+            say("A stand-in for GitHub's API: nothing leaves this machine. Ctrl-C ends it.")
         signal.sigwait(_ENDS)
         received = sandbox.received
     if not args.quiet:
         credentials = sum(one.credentials for one in received)
-        sys.stderr.write(f"{len(received)} requests, {credentials} credentials received.\n")
+        say(f"{len(received)} requests, {credentials} credentials received.")
     return Exit.CLEAN
 
 

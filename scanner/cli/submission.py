@@ -1,5 +1,6 @@
 """What `revoke` does: the plan, the question, the submission, and what is said of it."""
 
+import shlex
 import sys
 import time
 from argparse import Namespace
@@ -8,13 +9,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from patterns import builtin
 from scanner.audit import AuditLog
 from scanner.cli.network import route
+from scanner.cli.say import on_terminal, say
 from scanner.errors import Exit, LedgerError, RevokeError, UsageError
-from scanner.http import Anonymous, anonymous
-from scanner.ledger import Ledger, State, plans
+from scanner.http import API, Anonymous, anonymous
+from scanner.ledger import Ledger, State, plans, waits
 from scanner.ledger.intake import source_name
 from scanner.ledger.plans import Plan, Selection
+from scanner.output.summary import plural
 from scanner.output.text import printable
 from scanner.revoke.budget import HOURLY, Budget
 from scanner.revoke.client import LARGEST, Client
@@ -22,9 +26,11 @@ from scanner.revoke.clock import SystemClock
 from scanner.revoke.dispatch import Dispatcher, Result, Stop
 from scanner.revoke.policy import ANYTHING, read_policy
 from scanner.revoke.watch import watch
+from scanner.secret import redact
 from scanner.state import state_directory
 
 _SOURCES_SHOWN: Final = 10
+_WAITS_SHOWN: Final = 10
 
 
 def submit(args: Namespace) -> Exit:
@@ -32,7 +38,7 @@ def submit(args: Namespace) -> Exit:
     selection = _selection(args)
     http = anonymous(args.api_url, route(args))
     policy = read_policy(args.policy) if args.policy else ANYTHING
-    if args.execute and not args.yes and (args.stdin or not _on_terminal()):
+    if args.execute and not args.yes and (args.stdin or not on_terminal()):
         raise UsageError("--execute needs --yes where there is no terminal to ask on", "Nothing was sent.")
     directory = state_directory(args.state_dir)
     log = AuditLog(directory)
@@ -50,22 +56,27 @@ def submit(args: Namespace) -> Exit:
         )
         if args.stdin:
             selection = _typed(ledger)
+        else:
+            _check(ledger, selection, later=args.watch)
         if args.watch:
             _say(f"watching {directory}; Ctrl-C ends it", args)
             watch(dispatcher, selection)
         plan = _plan(ledger, args.plan, selection)
+        meant = args.plan or selection
         if not args.execute:
-            _show(ledger, plan, http, args.reserve)
+            _show(ledger, plan, http, _waiting(ledger, meant), args)
             code = Exit.CLEAN
         elif not plan.total:
-            _say("nothing to submit", args)
-            code = Exit.CLEAN
+            waiting = _waiting(ledger, meant)
+            for line in waiting or ["nothing to submit"]:
+                _say(line, args)
+            code = Exit.BUDGET_SPENT if waiting else Exit.CLEAN
         else:
             if not args.yes:
                 _ask(plan, http)
             elif not args.plan:
                 policy.check(plan.total, plan.id)
-            code = _execute(ledger, replace(dispatcher, plan=plan.id), args)
+            code = _execute(ledger, replace(dispatcher, plan=plan.id), meant, args)
     head = log.head()
     if head.sequence:
         _say(f"audit log: {head.sequence:,} records, head {head.hash}", args)
@@ -97,6 +108,19 @@ def _typed(ledger: Ledger) -> Selection:
     return Selection(fingerprints=tuple(finding.fingerprint for finding in findings))
 
 
+def _check(ledger: Ledger, selection: Selection, *, later: bool) -> None:
+    """Refuse names that nothing goes by; with ``later``, not those that something may yet come to go by."""
+    with ledger.reading() as connection:
+        unknown = waits.unknown(connection, selection)
+    hint = "'unleak ledger list' shows what it has."
+    for name in () if later else unknown.fingerprints:
+        raise UsageError(f"--fingerprint {name}: the ledger has no such secret", hint)
+    for name in () if later else unknown.sources:
+        raise UsageError(f"--repository {name}: the ledger has nothing from there", hint)
+    for name in set(unknown.patterns) - {pattern.id for pattern in builtin()}:
+        raise UsageError(f"--pattern {name}: no such pattern", "'unleak patterns list' names them.")
+
+
 def _plan(ledger: Ledger, identity: str | None, selection: Selection) -> Plan:
     if identity is None:
         with ledger.writing() as connection:
@@ -108,18 +132,33 @@ def _plan(ledger: Ledger, identity: str | None, selection: Selection) -> Plan:
     return plan
 
 
-def _show(ledger: Ledger, plan: Plan, http: Anonymous, reserve: int) -> None:
+def _show(ledger: Ledger, plan: Plan, http: Anonymous, waiting: list[str], args: Namespace) -> None:
     now = time.time()
     with ledger.reading() as connection:
-        left = Budget.load(connection, now, SystemClock().steady()).left(now, reserve=reserve)
+        left = Budget.load(connection, now, SystemClock().steady()).left(now, reserve=args.reserve)
         paused = ledger.is_paused(connection)
-    lines = [*_lines(plan, http), f"budget: {left} of {HOURLY} requests left this hour"]
+    lines = [*_lines(plan, http), *map(printable, waiting), f"budget: {left} of {HOURLY} requests left this hour"]
     if paused:
         lines.append("sending is paused: 'unleak ledger resume' ends that")
     if plan.total:
-        lines += ["", "Nothing was sent. To send exactly this:", f"  unleak revoke --execute --plan {plan.id}"]
+        lines += ["", "Nothing was sent. To send exactly this:", f"  {_command(plan, http, args)}"]
     sys.stdout.buffer.write("".join(f"{line}\n" for line in lines).encode())
     sys.stdout.buffer.flush()
+
+
+def _command(plan: Plan, http: Anonymous, args: Namespace) -> str:
+    """What sends a plan as it was shown, from any shell."""
+    words = ["unleak", "revoke", "--execute", "--plan", plan.id]
+    words += ["--api-url", http.url] if http.url != API else []
+    for option, value in (
+        ("--state-dir", args.state_dir),
+        ("--ledger", args.ledger),
+        ("--policy", args.policy),
+        ("--reserve", args.reserve),
+        ("--ca-bundle", args.ca_bundle),
+    ):
+        words += [option, str(value)] if value else []
+    return printable(redact(shlex.join(words)))
 
 
 def _lines(plan: Plan, http: Anonymous) -> Iterator[str]:
@@ -136,15 +175,12 @@ def _lines(plan: Plan, http: Anonymous) -> Iterator[str]:
 
 def _ask(plan: Plan, http: Anonymous) -> None:
     question = "\n".join(_lines(plan, http))
-    sys.stderr.write(
-        f"{question}\nGitHub revokes them and tells their owners. This cannot be undone. Type yes to submit: "
-    )
-    sys.stderr.flush()
+    say(f"{question}\nGitHub revokes them and tells their owners. This cannot be undone. Type yes to submit:")
     if sys.stdin.readline().strip().lower() != "yes":
         raise UsageError("not confirmed: nothing was sent")
 
 
-def _execute(ledger: Ledger, dispatcher: Dispatcher, args: Namespace) -> Exit:
+def _execute(ledger: Ledger, dispatcher: Dispatcher, meant: Selection | str, args: Namespace) -> Exit:
     plan, url = dispatcher.plan, dispatcher.client.url
     result = dispatcher.run()
     with ledger.reading() as connection:
@@ -166,8 +202,29 @@ def _execute(ledger: Ledger, dispatcher: Dispatcher, args: Namespace) -> Exit:
             _say(f"{_count(count, 'secret')} left: run this again {_when(result.until)}, or use --wait", args)
             return Exit.BUDGET_SPENT
         case _:
+            waiting = _waiting(ledger, meant)
+            for line in waiting:
+                _say(line, args)
+            if waiting or count:
+                return Exit.BUDGET_SPENT
             unaccepted = {State.REJECTED, State.PARKED, State.HELD} & result.settled.keys()
             return Exit.FINDINGS if unaccepted else Exit.CLEAN
+
+
+def _waiting(ledger: Ledger, meant: Selection | str) -> list[str]:
+    """Why a part of what is meant is not sent, batch by batch."""
+    with ledger.reading() as connection:
+        found = waits.waits(connection, meant)
+    now = time.time()
+    lines = [
+        f"{_count(wait.meant, 'secret')} {'waits' if wait.meant == 1 else 'wait'} in batch {wait.batch} "
+        f"with {_count(wait.others, 'other')}: it is sent again as a whole only, "
+        f"{_when(max(wait.not_before, now))}, by 'unleak revoke --execute'"
+        for wait in found[:_WAITS_SHOWN]
+    ]
+    if more := found[_WAITS_SHOWN:]:
+        lines.append(f"… and {sum(wait.meant for wait in more):,} in other batches")
+    return lines
 
 
 def _told(result: Result) -> str:
@@ -181,13 +238,9 @@ def _when(until: float) -> str:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _on_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return f"{number:,} {plural(what, number)}"
 
 
 def _say(line: str, args: Namespace) -> None:
     if not args.quiet:
-        sys.stderr.write(f"unleak: {printable(line)}\n")
+        say(f"unleak: {printable(line)}")

@@ -8,6 +8,7 @@ import msgspec
 
 from scanner.audit import AuditLog
 from scanner.ledger.entries import Entry, Seen
+from scanner.output.summary import plural
 from scanner.output.text import printable
 
 _NEXT_STEPS: Final = """\
@@ -49,9 +50,14 @@ def _facts(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "pattern", entry.pattern
     yield "secret", entry.redacted
     yield "state", entry.state + (f": {entry.reason}" if entry.reason else "")
-    yield "sent", f"{entry.attempts} time(s)" + (f", in batch {entry.batch}" if entry.batch is not None else "")
+    yield (
+        "sent",
+        f"{entry.attempts:,} {plural('time', entry.attempts)}"
+        + (f", in batch {entry.batch}" if entry.batch is not None else ""),
+    )
     yield "first seen", f"{date(entry.first_seen)} in {entry.source}"
-    yield "last seen", f"{date(entry.last_seen)}, in {entry.locations_total:,} place(s)"
+    total = entry.locations_total
+    yield "last seen", f"{date(entry.last_seen)}, in {total:,} {plural('place', total)}"
     if entry.reappeared:
         yield "reappeared", "found again after it was settled: 'unleak ledger requeue' sends it again"
 

@@ -39,6 +39,10 @@ class Detector:
     Args:
         patterns: What to look for.
         include_failed: Whether look-alikes, whose check fails, are matches too, and not only counted.
+
+    Attributes:
+        sieve: True of a buffer of at most ``WINDOW`` bytes in which any anchor stands; for all others ``search`` finds
+            nothing.
     """
 
     def __init__(self, patterns: Sequence[Pattern], *, include_failed: bool = False) -> None:
@@ -50,6 +54,7 @@ class Detector:
         self._patterns: Final = list(by_anchor.values())
         self._lengths: Final = [len(anchor) for anchor in by_anchor]
         self._anchors: Final = Anchors(list(by_anchor))
+        self.sieve: Final = self._anchors.sieve
 
     def search(self, buffer: Buffer, *, more: bool = False) -> Found:
         """Everything that stands in a buffer.

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, literal, not_, or_, select, update
 
 from scanner.ledger.plans import in_plan
-from scanner.ledger.schema import State, batches, data_keys, findings, inserted, secrets
+from scanner.ledger.schema import State, batches, data_keys, findings, inserted, parts, secrets
 from scanner.ledger.seal import Opener
 from scanner.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One secret of a batch."""
+    """One secret of a batch; where the ledger has lost it, it is empty."""
 
     id: int
     fingerprint: str
@@ -95,11 +95,14 @@ def take(connection: Connection, number: int, opener: Opener) -> Batch:
     ).one()
     rows = connection.execute(
         select(findings.c.id, findings.c.fingerprint, findings.c.pattern, data_keys.c.sealed, secrets.c.sealed)
-        .select_from(findings.join(secrets).join(data_keys))
+        .select_from(findings.outerjoin(secrets).outerjoin(data_keys))
         .where(findings.c.batch_id == number)
         .order_by(findings.c.id)
     )
-    items = tuple(Item(row[0], row[1], row[2], opener.open(row[3], row[4])) for row in rows)
+    items = tuple(
+        Item(item, fingerprint, pattern, opener.open(key, sealed) if key and sealed else Secret(b""))
+        for item, fingerprint, pattern, key, sealed in rows
+    )
     return Batch(number, isolating, unanswered, items)
 
 
@@ -233,7 +236,8 @@ def loose(connection: Connection, plan: str, most: int) -> tuple[int, float]:
 def _assign(connection: Connection, ids: Sequence[int], *, isolating: bool, unanswered: int, not_before: float) -> int:
     values = {"unsettled": True, "isolating": isolating, "unanswered": unanswered, "not_before": not_before}
     number = inserted(connection.execute(insert(batches).values(values)))
-    connection.execute(update(findings).where(findings.c.id.in_(ids)).values(batch_id=number))
+    for part in parts(ids):
+        connection.execute(update(findings).where(findings.c.id.in_(part)).values(batch_id=number))
     return number
 
 
@@ -245,7 +249,7 @@ def _waiting(plan: str) -> ColumnElement[bool]:
     member = findings.c.batch_id == batches.c.id
     ready = findings.c.state.in_([State.QUEUED, State.UNKNOWN])
     stranger = exists(select(literal(1)).where(member, or_(not_(in_plan(plan)), not_(ready))).correlate(batches))
-    return and_(batches.c.unsettled, not_(stranger))
+    return and_(batches.c.unsettled, exists(select(literal(1)).where(member).correlate(batches)), not_(stranger))
 
 
 def drop_unused_keys(connection: Connection) -> None:

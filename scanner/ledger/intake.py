@@ -1,6 +1,6 @@
 """From a scan to the queue: what may be revoked is sealed and stored, what is known is seen again."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from os.path import abspath
@@ -12,7 +12,7 @@ from sqlalchemy import Boolean, Connection, bindparam, insert, or_, select, upda
 
 from scanner.finding import Check, Exposure, FileLocation, Finding, Location
 from scanner.ledger.environment import in_own_environment
-from scanner.ledger.schema import State, data_keys, inserted, secrets, sources
+from scanner.ledger.schema import State, data_keys, inserted, parts, secrets, sources
 from scanner.ledger.schema import findings as table
 from scanner.secret import path_for_people, redact
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from scanner.ledger.database import Ledger
 
 _CHUNK: Final = 5000  # findings a transaction: few enough to keep other writers waiting for less than a second
-_VARIABLES: Final = 500  # fingerprints a query: fewer than any SQLite's limit on variables
 _PLACES: Final = 10  # locations that are stored of a finding; all are counted
 _TOP: Final = 3  # parts of a path: the root and two names
 
@@ -110,7 +109,7 @@ def _store(ledger: "Ledger", connection: Connection, wanted: dict[str, Finding],
 
 def _known(connection: Connection, fingerprints: Sequence[str]) -> dict[str, str]:
     known: dict[str, str] = {}
-    for part in _parts(fingerprints):
+    for part in parts(fingerprints):
         query = select(table.c.fingerprint, table.c.state).where(table.c.fingerprint.in_(part))
         known.update(connection.execute(query).all())
     return known
@@ -165,7 +164,7 @@ def _insert(ledger: "Ledger", connection: Connection, fresh: dict[str, Finding],
 def _seal_again(ledger: "Ledger", connection: Connection, again: dict[str, Finding]) -> None:
     """Keep what was wiped and has reappeared, so that a person can have it sent again."""
     numbers = _numbers(connection, list(again))
-    for part in _parts(list(again)):
+    for part in parts(list(again)):
         query = select(table.c.fingerprint).join(secrets).where(table.c.fingerprint.in_(part))
         for kept in connection.execute(query).scalars():
             del numbers[kept]
@@ -175,7 +174,7 @@ def _seal_again(ledger: "Ledger", connection: Connection, again: dict[str, Findi
 
 def _numbers(connection: Connection, fingerprints: Sequence[str]) -> dict[str, int]:
     numbers: dict[str, int] = {}
-    for part in _parts(fingerprints):
+    for part in parts(fingerprints):
         query = select(table.c.fingerprint, table.c.id).where(table.c.fingerprint.in_(part))
         numbers.update(connection.execute(query).all())
     return numbers
@@ -196,7 +195,7 @@ def _seal(ledger: "Ledger", connection: Connection, numbers: dict[str, int], fre
 
 def _sources(connection: Connection, names: set[str]) -> dict[str, int]:
     known: dict[str, int] = {}
-    for part in _parts(sorted(names)):
+    for part in parts(sorted(names)):
         query = select(sources.c.name, sources.c.id).where(sources.c.name.in_(part))
         known.update(connection.execute(query).all())
     for name in sorted(names - known.keys()):
@@ -235,8 +234,3 @@ def _places(finding: Finding) -> str:
 def _place(location: Location) -> dict[str, Any]:
     facts: dict[str, Any] = msgspec.to_builtins(location)
     return {name: path_for_people(fact)[0] if isinstance(fact, str) else fact for name, fact in facts.items()}
-
-
-def _parts(items: Sequence[str]) -> Iterator[Sequence[str]]:
-    for begin in range(0, len(items), _VARIABLES):
-        yield items[begin : begin + _VARIABLES]

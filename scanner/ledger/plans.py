@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, in
 from scanner.ledger.schema import UNSETTLED, State, batches, findings, plan_findings, plans, sources
 
 _ID_LENGTH: Final = 16  # hex digits
-_KEPT: Final = 30 * 86400.0  # seconds
+_KEPT: Final = 30 * 86400.0  # seconds after it was last shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,14 @@ def make(connection: Connection, selection: Selection, now: float) -> Plan:
         now: UTC epoch seconds.
     """
     connection.execute(delete(plans).where(plans.c.made < now - _KEPT))
-    wanted = _wanted(selection)
-    stranger = exists(select(literal(1)).where(findings.c.batch_id == batches.c.id, not_(wanted)).correlate(batches))
+    meant = wanted(selection)
+    stranger = exists(select(literal(1)).where(findings.c.batch_id == batches.c.id, not_(meant)).correlate(batches))
     kept = select(batches.c.id).where(batches.c.unsettled, not_(stranger))
-    loose = and_(findings.c.state == State.QUEUED, findings.c.batch_id.is_(None), wanted)
+    loose = and_(findings.c.state == State.QUEUED, findings.c.batch_id.is_(None), meant)
     chosen = or_(loose, and_(findings.c.batch_id.in_(kept), findings.c.state.in_(UNSETTLED)))
     identity = _identity(connection, chosen)
-    if not connection.execute(select(plans.c.id).where(plans.c.id == identity)).first():
+    shown_again = connection.execute(plans.update().where(plans.c.id == identity).values(made=now))
+    if not shown_again.rowcount:
         connection.execute(insert(plans).values(id=identity, made=now))
         rows = select(literal(identity), findings.c.id).where(chosen)
         connection.execute(insert(plan_findings).from_select(["plan_id", "finding_id"], rows))
@@ -80,7 +81,7 @@ def find(connection: Connection, identity: str) -> Plan | None:
 
 def any_queued(connection: Connection, selection: Selection) -> bool:
     """Whether anything of a selection is queued and in no batch."""
-    loose = and_(findings.c.state == State.QUEUED, findings.c.batch_id.is_(None), _wanted(selection))
+    loose = and_(findings.c.state == State.QUEUED, findings.c.batch_id.is_(None), wanted(selection))
     return connection.execute(select(findings.c.id).where(loose).limit(1)).first() is not None
 
 
@@ -93,7 +94,8 @@ def in_plan(identity: str) -> ColumnElement[bool]:
     )
 
 
-def _wanted(selection: Selection) -> ColumnElement[bool]:
+def wanted(selection: Selection) -> ColumnElement[bool]:
+    """The condition that a finding belongs to a selection."""
     conditions: list[ColumnElement[bool]] = [true()]
     if selection.sources:
         named = select(sources.c.id).where(sources.c.name.in_(selection.sources))

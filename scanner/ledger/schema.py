@@ -1,7 +1,8 @@
 """The ledger's tables, in SQL that SQLite and PostgreSQL both have."""
 
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -37,6 +38,10 @@ class State(StrEnum):
 
 UNSETTLED: Final = (State.QUEUED, State.SUBMITTING, State.UNKNOWN)
 """The states that a dispatcher works on."""
+
+_VARIABLES: Final = 500  # in a query: fewer than any SQLite's limit
+
+_T = TypeVar("_T")
 
 _ID: Final = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself for INTEGER only
 
@@ -127,3 +132,9 @@ def inserted(result: CursorResult[Any]) -> int:
     key = result.inserted_primary_key
     assert key is not None
     return int(key[0])
+
+
+def parts(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Values for ``IN``, as many at once as a query can hold."""
+    for begin in range(0, len(values), _VARIABLES):
+        yield values[begin : begin + _VARIABLES]

@@ -65,8 +65,10 @@ class Opener:
 def make_key(path: Path) -> PrivateKey:
     """A new private key, on disk when this returns: one line, its kind and its base64.
 
+    It takes the place of a key that is there already, so whoever calls this looks first.
+
     Raises:
-        StateError: The file cannot be written, or is there already.
+        StateError: The file cannot be written.
     """
     key = PrivateKey.generate()
     line = f"{_KIND} {base64.b64encode(bytes(key)).decode()}\n"

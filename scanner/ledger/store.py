@@ -102,7 +102,7 @@ class Postgresql:
             raise UsageError("--ledger: it is no URL", "It looks like postgresql://user@host/database") from None
         if url.drivername not in {"postgresql", "postgresql+psycopg"}:
             raise UsageError(f"--ledger: {redact(url.drivername)}: only postgresql:// is known")
-        if url.password is not None:
+        if url.password is not None or any("password" in name for name in url.query):
             raise UsageError("--ledger: it holds a password", "Put it into ~/.pgpass, or into PGPASSWORD.")
         self.name = redact(url.render_as_string())
         try:

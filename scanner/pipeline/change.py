@@ -1,19 +1,20 @@
-"""What a change adds: the secrets of each new blob less those of the blob that stood there before."""
+"""What a change adds: the secrets of each new blob less those of the blobs that stood there before."""
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from scanner.errors import ReadError
-from scanner.finding import Exposure, GitLocation, Match, Position, Problem, Tally
+from scanner.finding import Exposure, GitLocation, Position, Tally
 from scanner.pipeline.group import Group
 from scanner.pipeline.report import Report, findings
-from scanner.pipeline.scan import detector, scan_unit
-from scanner.sources.files import FilesUnit
-from scanner.sources.git.changes import Blobs, Change, staged, worktree_top
-from scanner.sources.git.layout import Repository
-from scanner.sources.windows import Lines
+from scanner.pipeline.scan import Scanned, scan_unit
+from scanner.secret import Secret
+from scanner.sources.git.changes import Change, between, of_commit, staged
+from scanner.sources.git.command import worktree_top
+from scanner.sources.git.objects import Objects, ObjectUnit
+
+_START = Position(1, 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Read:
     """What was read for a change.
 
     Attributes:
-        changes: How many staged changes.
+        changes: How many paths it makes or alters.
         whole: How many of the files that were named, and in which nothing is staged.
         report: What came out.
     """
@@ -43,16 +44,81 @@ def run_staged(files: Sequence[str] = (), *, include_failed: bool = False) -> Re
         SourceError: This is no worktree, or git cannot read its index.
     """
     begun = time.monotonic()
-    group, tally = Group(), Tally()
-    changes = staged()
-    if changes:
-        _search_changes(changes, group, tally, include_failed=include_failed)
+    changes = list(staged())
+    group, tally = _search(changes, "index", Exposure.STAGED, include_failed=include_failed)
     whole = _not_staged(files, changes)
     if whole:
+        from scanner.sources.files import FilesUnit  # noqa: PLC0415 - a commit's own hook has no use for it
+        from scanner.sources.git.layout import Repository  # noqa: PLC0415
+
         scanned = scan_unit(FilesUnit(whole, Repository.open(worktree_top())), include_failed=include_failed)
         group.merge(scanned.group)
         tally.add(scanned.tally)
     return Read(len(changes), len(whole), Report(findings(group), tally, time.monotonic() - begun))
+
+
+def run_unstaged(*, include_failed: bool = False) -> Read:
+    """Search what the worktree of this directory has and the index has not; untracked files are no part of it.
+
+    Raises:
+        SourceError: This is no worktree, or its index cannot be read.
+    """
+    from scanner.sources.files import FilesUnit  # noqa: PLC0415 - no hook asks for it
+    from scanner.sources.git.unstaged import unstaged  # noqa: PLC0415
+
+    begun = time.monotonic()
+    group, tally = Group(), Tally()
+    edits = unstaged(tally)
+    with Objects() as objects:
+        for edit in edits:
+            scanned = scan_unit(FilesUnit((edit.path,)), include_failed=include_failed)
+            tally.add(scanned.tally)
+            _merge_new(group, scanned, edit.old, objects, include_failed=include_failed)
+    return Read(len(edits), 0, Report(findings(group), tally, time.monotonic() - begun))
+
+
+def run_range(revisions: str, *, include_failed: bool = False) -> Read:
+    """Search what a range of commits, or a single commit, changes.
+
+    Args:
+        revisions: ``A..B``, ``A...B`` or a commit.
+        include_failed: Whether look-alikes are findings too.
+
+    Raises:
+        SourceError: git does not know them.
+    """
+    begun = time.monotonic()
+    changes = list(between(revisions) if ".." in revisions else of_commit(revisions))
+    group, tally = _search(changes, "blob", Exposure.COMMITTED, include_failed=include_failed)
+    return Read(len(changes), 0, Report(findings(group), tally, time.monotonic() - begun))
+
+
+def secrets_of(oids: Iterable[str], objects: Objects, *, include_failed: bool) -> set[Secret]:
+    """The secrets of some blobs; one that is not there has none, so that what is new stays so."""
+    return {
+        secret
+        for oid in oids
+        for secret in scan_unit(ObjectUnit(objects, oid), include_failed=include_failed).group.entries
+    }
+
+
+def _search(changes: Sequence[Change], where: str, exposure: Exposure, *, include_failed: bool) -> tuple[Group, Tally]:
+    group, tally = Group(), Tally()
+    if not changes:
+        return group, tally
+    with Objects() as objects:
+        for change in changes:
+            place = GitLocation("", where, exposure, _START, change.new, change.path)
+            scanned = scan_unit(ObjectUnit(objects, change.new, place), include_failed=include_failed)
+            tally.add(scanned.tally)
+            _merge_new(group, scanned, change.old, objects, include_failed=include_failed)
+    return group, tally
+
+
+def _merge_new(group: Group, scanned: Scanned, old: Sequence[str], objects: Objects, *, include_failed: bool) -> None:
+    if len(scanned.group):
+        before = secrets_of(old, objects, include_failed=include_failed)
+        group.merge(scanned.group.without(before))
 
 
 def _not_staged(files: Sequence[str], changes: Sequence[Change]) -> tuple[str, ...]:
@@ -67,36 +133,3 @@ def _resolved(file: str) -> str:
     # The directory's links are resolved, as git does; a link that is itself the file is not.
     directory, name = os.path.split(os.path.abspath(file))
     return os.path.join(os.path.realpath(directory), name)
-
-
-def _search_changes(changes: Sequence[Change], group: Group, tally: Tally, *, include_failed: bool) -> None:
-    with Blobs() as blobs:
-        for change in changes:
-            try:
-                for match, at in _added(change, blobs, tally, include_failed=include_failed):
-                    place = GitLocation(worktree_top(), "index", Exposure.STAGED, at, change.new, change.path)
-                    group.add(match, place)
-                tally.files += 1
-            except ReadError as error:
-                tally.failed.append(Problem(change.path, error.message))
-
-
-def _added(change: Change, blobs: Blobs, tally: Tally, *, include_failed: bool) -> Iterator[tuple[Match, Position]]:
-    hits = list(_search(change.new, blobs, tally, include_failed=include_failed))
-    before = set()
-    if hits and change.old is not None:
-        before = {match.secret for match, _ in _search(change.old, blobs, Tally(), include_failed=include_failed)}
-    return ((match, at) for match, at in hits if match.secret not in before)
-
-
-def _search(oid: str, blobs: Blobs, tally: Tally, *, include_failed: bool) -> Iterator[tuple[Match, Position]]:
-    search = detector(include_failed=include_failed).search
-    lines = Lines()
-    for chunk in blobs.read(oid):
-        found = search(chunk.buffer, more=chunk.more)
-        tally.lookalikes += found.lookalikes
-        tally.bytes += chunk.fresh
-        for match in found.matches:
-            yield match, lines.position(chunk.buffer, chunk.offset + match.offset)
-        if chunk.more:
-            lines.pass_over_chunk(chunk)

@@ -1,7 +1,7 @@
 """One entry a secret, however often it stands somewhere: in memory that grows with findings and not with bytes."""
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, TypeAlias
 
 from scanner.finding import (
@@ -90,7 +90,7 @@ class Group:
     def __init__(self) -> None:
         self.entries: Final[dict[Secret, Entry]] = {}
 
-    def add(self, match: Match, sighting: Sighting) -> None:
+    def add(self, match: Match, sighting: Sighting | Location) -> None:
         """Count a match."""
         entry = self.entries.get(match.secret)
         if entry is None:
@@ -103,6 +103,12 @@ class Group:
             mine = self.entries.setdefault(secret, entry)
             if mine is not entry:
                 mine.merge(entry)
+
+    def without(self, secrets: Collection[Secret]) -> "Group":
+        """What is left when some secrets are taken out."""
+        left = Group()
+        left.entries.update({secret: entry for secret, entry in self.entries.items() if secret not in secrets})
+        return left
 
     def objects(self) -> Iterator[tuple[Secret, ObjectLocation]]:
         """Each git object that holds a secret."""

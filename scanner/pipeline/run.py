@@ -13,7 +13,7 @@ from scanner.pipeline.report import Report, findings
 from scanner.pipeline.scan import scan_unit
 from scanner.secret import Secret
 from scanner.sources.discover import Scope, discover
-from scanner.workers import work
+from scanner.workers import Crew, crew
 
 # Enough for workers to end together and for progress to be seen; a worker looks at a pack's headers only once.
 _PARTS_A_JOB: Final = 8
@@ -60,15 +60,16 @@ def run(request: Request, watcher: Watcher) -> Report:
     scope = Scope(history=request.history, files=request.files, parts=request.jobs * _PARTS_A_JOB)
     units: Iterator[Unit] = discover(request.targets, scope, tally)
     function = partial(scan_unit, include_failed=request.include_failed)
-    for scanned in work(function, units, request.jobs):
-        group.merge(scanned.group)
-        tally.add(scanned.tally)
-        watcher.advanced(tally, len(group))
-    _locate(group, tally, watcher)
+    with crew(request.jobs) as workers:
+        for scanned in workers.work(function, units):
+            group.merge(scanned.group)
+            tally.add(scanned.tally)
+            watcher.advanced(tally, len(group))
+        _locate(group, tally, watcher, parts=request.jobs, workers=workers)
     return Report(findings(group), tally, time.monotonic() - begun)
 
 
-def _locate(group: Group, tally: Tally, watcher: Watcher) -> None:
+def _locate(group: Group, tally: Tally, watcher: Watcher, *, parts: int, workers: Crew) -> None:
     """Turn each git object that holds a secret into the places that it came from."""
     secrets: list[Secret] = []
     repositories: dict[str, list[tuple[int, ObjectLocation]]] = {}
@@ -83,7 +84,7 @@ def _locate(group: Group, tally: Tally, watcher: Watcher) -> None:
     for path, sightings in repositories.items():
         watcher.locating(path)
         try:
-            for number, location in origins(Repository.open(path), sightings):
+            for number, location in origins(Repository.open(path), sightings, parts=parts, mapper=workers.work):
                 group.entries[secrets[number]].add(location)
         except (SourceError, ReadError) as error:
             tally.failed.append(Problem(path, error.message))

@@ -27,9 +27,10 @@ def scan_unit(unit: Unit, *, include_failed: bool = False) -> Scanned:
         include_failed: Whether look-alikes are results too.
     """
     scanned = Scanned()
-    search = detector(include_failed=include_failed).search
+    detect = detector(include_failed=include_failed)
+    search = detect.search
     lines: Lines | None = None  # of the item that goes by, from its first hit on
-    for chunk in unit.read(scanned.tally):
+    for chunk in unit.read_suspects(scanned.tally, detect.sieve):
         found = search(chunk.buffer, more=chunk.more)
         scanned.tally.lookalikes += found.lookalikes
         for match in found.matches:

@@ -32,7 +32,7 @@ class Budget(msgspec.Struct, frozen=True):
     """What is known of the requests of the last hour, and of GitHub's limits. Times are in UTC epoch seconds.
 
     Attributes:
-        sent: When the last requests went out, in order; at most 60.
+        sent: When the last requests went out, or their answers came, in order; at most 60.
         isolating: Of these, the ones that were to isolate a refused item; at most 6.
         not_before: When GitHub allows the next one.
         remaining: How many GitHub allows until ``resets``, or None if it has not said.
@@ -122,6 +122,15 @@ class Budget(msgspec.Struct, frozen=True):
         remaining, resets = self._window(limits, now)
         return msgspec.structs.replace(self, remaining=remaining, resets=resets)
 
+    def answered(self, now: float) -> Self:
+        """Count the last request as late as ``now``: it may have been on its way until its answer came."""
+        if not self.sent:
+            return self
+        isolating = self.isolating
+        if isolating and isolating[-1] == self.sent[-1]:
+            isolating = (*isolating[:-1], now)
+        return msgspec.structs.replace(self, sent=(*self.sent[:-1], now), isolating=isolating)
+
     def learn(self, limits: Limits, now: float, *, setback: bool) -> Self:
         """Take in what an answer says of limits: only ever to slow down.
 
@@ -135,7 +144,7 @@ class Budget(msgspec.Struct, frozen=True):
         not_before = self.not_before
         if limits.retry_after is not None:
             not_before = max(not_before, now + min(limits.retry_after, _LONGEST_WAIT))
-        elif setback and remaining != 0:
+        if setback:  # a retry-after of 0 is no leave to go on as before
             backoff = min(_FIRST_BACKOFF * 2 ** min(setbacks - 1, 10), _LONGEST_BACKOFF)
             not_before = max(not_before, now + backoff)
         return msgspec.structs.replace(

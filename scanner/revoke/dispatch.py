@@ -17,7 +17,7 @@ from scanner.ledger import Ledger, State, batches
 from scanner.ledger.batches import Batch, Item
 from scanner.revoke.batch import LIMITS, Fate, fate, untold
 from scanner.revoke.budget import SPACING, Budget
-from scanner.revoke.client import LARGEST, Answer, Client
+from scanner.revoke.client import LARGEST, Answer, Client, Meaning
 from scanner.revoke.clock import Clock, SystemClock
 from scanner.revoke.gate import gate
 from scanner.revoke.patience import patience
@@ -125,7 +125,7 @@ class Dispatcher:
                 return result
 
     def _budget(self, connection: Connection) -> tuple[Budget, float]:
-        now = self.clock.now()
+        now = self.clock.now()  # within the transaction: not before the lock is held
         return Budget.load(connection, now, self.clock.steady()), now
 
     def _ask(self) -> None:
@@ -196,12 +196,18 @@ class Dispatcher:
         why = "" if becomes.state is State.ACCEPTED else f": {answer}"
         self.tell(f"batch {batch.id}: {len(batch.items):,} {_words(becomes)}{why}")
         result = replace(_settled(result, becomes.state, len(batch.items)), requests=result.requests + 1)
-        return replace(result, stop=Stop.FAULT, reason=str(answer)) if becomes.faulty else result
+        faulty = becomes.faulty and not self._slows(answer)
+        return replace(result, stop=Stop.FAULT, reason=str(answer)) if faulty else result
+
+    def _slows(self, answer: Answer) -> bool:
+        """Whether an answer says to come back later; to who waits, an address that cannot be reached does."""
+        return answer.meaning in LIMITS or (self.wait and answer.meaning is Meaning.UNREACHABLE)
 
     def _note(self, batch: Batch, answer: Answer, becomes: Fate) -> None:
         with self.ledger.writing() as connection:
             budget, now = self._budget(connection)
-            budget.learn(answer.limits, now, setback=answer.meaning in LIMITS).save(connection)
+            budget = budget.answered(now).learn(answer.limits, now, setback=self._slows(answer))
+            budget.save(connection)
             _apply(connection, batch.id, becomes, str(answer))
 
     def _take_up_orphans(self, result: Result) -> Result:
@@ -213,6 +219,8 @@ class Dispatcher:
             facts: dict[str, Fact] = {"event.outcome": "unknown", "unleak.state": becomes.state.value}
             self._log("revocation-orphaned", number, (), facts)
             with self.ledger.writing() as connection:
+                budget, now = self._budget(connection)
+                budget.answered(now).save(connection)  # it may have gone at any time until the crash
                 _apply(connection, number, becomes, "unleak ended while it was being sent")
             self.tell(f"batch {number}: {size:,} {_words(becomes)}: unleak ended while it was being sent")
             result = _settled(result, becomes.state, size)

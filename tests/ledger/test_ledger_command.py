@@ -53,7 +53,7 @@ def test_it_lists_for_people_without_the_secret(capsys):
     assert "queued" in shown
     assert fingerprint(mint("a")) in shown
     assert mint("a").decode() not in shown
-    assert "/other" in shown
+    assert "; 1 place on 2027-01-15, first in /other; not sent" in shown
 
 
 def test_pause_and_resume_are_on_record(capsys, tmp_path):
@@ -61,6 +61,14 @@ def test_pause_and_resume_are_on_record(capsys, tmp_path):
     main(["audit", "show", "--format", "jsonl"])
     records = map(json.loads, capsys.readouterr().out.splitlines())
     assert [record["event.action"] for record in records] == ["ledger-paused", "ledger-resumed"]
+
+
+def test_a_format_of_another_command_is_no_trouble_to_the_brake_and_a_mistake_to_the_list(monkeypatch, capsys):
+    monkeypatch.setenv("UNLEAK_FORMAT", "of-another-command")
+    assert main(["ledger", "pause"]) == Exit.CLEAN
+    assert main(["ledger", "list", "--format", "text"]) == Exit.CLEAN
+    assert main(["ledger", "list"]) == Exit.ERROR
+    assert "--format of-another-command: want text, json, jsonl" in capsys.readouterr().err
 
 
 def test_the_brake_works_even_where_the_log_is_damaged(tmp_path):

@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -104,6 +105,23 @@ def test_retry_after_is_obeyed():
     budget = Budget().spend(NOW).learn(Limits(retry_after=77.0), NOW, setback=True)
     assert budget.opens(NOW) == NOW + 77
     assert budget.left(NOW + 76) == 0
+
+
+@pytest.mark.parametrize("limits", [Limits(retry_after=0.0), Limits(retry_after=5.0), Limits(remaining=0, reset=0.0)])
+def test_an_answer_that_says_to_slow_down_and_to_come_back_at_once_is_still_a_setback(limits):
+    budget, opens = Budget(), []
+    for _ in range(3):
+        budget = budget.spend(NOW).learn(limits, NOW, setback=True)
+        opens.append(budget.opens(NOW) - NOW)
+    assert opens == [60, 120, 240]
+
+
+def test_a_request_counts_from_its_answer_on_and_so_does_one_that_isolates():
+    plain = Budget().spend(NOW, isolating=True).spend(NOW + 5).answered(NOW + 9)
+    assert (plain.sent, plain.isolating) == ((NOW, NOW + 9), (NOW,))
+    isolating = Budget().spend(NOW, isolating=True).answered(NOW + 9)
+    assert (isolating.sent, isolating.isolating) == ((NOW + 9,), (NOW + 9,))
+    assert Budget().answered(NOW) == Budget()
 
 
 def test_where_nothing_is_said_the_wait_begins_with_a_minute_and_doubles_up_to_an_hour():

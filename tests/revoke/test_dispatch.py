@@ -1,6 +1,7 @@
 import json
 import threading
 from collections import Counter
+from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
@@ -15,8 +16,10 @@ from scanner.finding import Finding
 from scanner.http import anonymous
 from scanner.ledger import Ledger, State, batches, plans
 from scanner.ledger.plans import Selection
+from scanner.revoke import dispatch
 from scanner.revoke.batch import ATTEMPTS
-from scanner.revoke.client import Client
+from scanner.revoke.budget import Budget
+from scanner.revoke.client import Answer, Client, Meaning
 from scanner.revoke.dispatch import Dispatcher, Stop
 from scanner.secret import Secret, fingerprint
 
@@ -253,6 +256,124 @@ def test_where_nobody_listens_nothing_is_lost(ledger, send):
     result = send(server)
     assert (result.stop, result.reason) == (Stop.FAULT, "unreachable")
     assert states(ledger) == {State.QUEUED: 1}
+
+
+def test_while_it_waits_it_tries_again_where_nobody_listens_less_and_less_often(ledger, send, clock, monkeypatch):
+    ledger.add([leak("a")])
+    tried = []
+
+    with answering(ACCEPTED) as server:
+        submit = Client.submit
+
+        def broken(self, secrets):
+            tried.append(clock.now())
+            return Answer(Meaning.UNREACHABLE) if len(tried) < 4 else submit(self, secrets)
+
+        monkeypatch.setattr(Client, "submit", broken)
+        result = send(server, wait=True)
+    assert result.stop is Stop.DONE
+    assert [later - earlier for earlier, later in pairwise(tried)] == [60, 120, 240]
+    assert states(ledger) == {State.ACCEPTED: 1}
+
+
+def test_a_request_is_counted_when_it_goes_however_long_the_ledgers_lock_was_waited_for(
+    ledger, send, clock, monkeypatch
+):
+    ledger.add([leak("a")])
+    counted = []
+    writing = Ledger.writing
+
+    @contextmanager
+    def late(self):
+        with writing(self) as connection:
+            clock.sleep(3)
+            yield connection
+
+    def answer(_number, _sent):
+        with Ledger.open(ledger.directory, ledger.url) as other, other.reading() as connection:
+            counted.append((clock.now(), Budget.load(connection, clock.now()).sent[-1]))
+        return ACCEPTED
+
+    monkeypatch.setattr(Ledger, "writing", late)
+    with answering(answer) as server:
+        send(server)
+    ((arrived, recorded),) = counted
+    assert arrived == recorded
+
+
+@pytest.mark.parametrize("halves", [False, True])
+def test_requests_arrive_a_second_apart_however_long_one_was_on_its_way(ledger, log, send, clock, monkeypatch, halves):
+    monkeypatch.setattr(dispatch, "LARGEST", 4 if halves else 1)
+    ledger.add([leak(number) for number in range(4)])
+    arrived = []
+    append = AuditLog.append
+
+    def slow(self, *events):
+        if not arrived:
+            clock.sleep(0.9)
+        return append(self, *events)
+
+    def answer(_number, sent):
+        arrived.append(clock.now())
+        clock.sleep(0.2)
+        return REFUSED if len(sent) == 4 else ACCEPTED
+
+    monkeypatch.setattr(AuditLog, "append", slow)
+    with answering(answer) as server:
+        send(server)
+    assert len(arrived) >= 3
+    assert all(later - earlier >= 1 for earlier, later in pairwise(arrived))
+
+
+def test_what_was_on_its_way_in_a_crash_counts_from_when_that_is_noticed(ledger, send, clock):
+    ledger.add([leak("a")])
+    with ledger.writing() as connection:
+        plan = plans.make(connection, EVERYTHING, clock.now()).id
+        batches.intend(connection, batches.form(connection, plan, 1))
+        Budget().spend(clock.now(), isolating=True).save(connection)
+    clock.sleep(30)
+    noticed, arrived = clock.now(), []
+    with answering(lambda _number, _sent: arrived.append(clock.now()) or ACCEPTED) as server:
+        send(server)
+    assert arrived[0] >= noticed + 1
+    with ledger.reading() as connection:
+        assert Budget.load(connection, clock.now()).isolating == (noticed,)
+
+
+def test_a_member_whose_secret_is_lost_is_held_and_never_counts_as_accepted(ledger, log, send):
+    ledger.add([leak(1), leak(2)])
+    ledger.add([leak("lost")])
+    with ledger.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM secret WHERE finding_id = 3")
+    with answering(ACCEPTED) as server:
+        result = send(server)
+        assert [len(sent) for sent in server.credentials] == [2]
+    assert result.settled == {State.HELD: 1, State.ACCEPTED: 2}
+    (entry,) = ledger.entries(State.HELD)
+    assert entry.fingerprint == fingerprint(mint("lost"))
+    assert entry.reason == "its secret is missing: the ledger may be damaged"
+    assert actions(log)[0] == "revocation-held"
+
+
+def test_where_all_secrets_are_lost_it_ends(ledger, send):
+    ledger.add([leak(number) for number in range(3)])
+    with ledger.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM secret")
+    with answering(ACCEPTED) as server:
+        result = send(server)
+        assert not server.requests
+    assert (result.stop, result.settled) == (Stop.DONE, {State.HELD: 3})
+
+
+def test_a_batch_with_nothing_in_it_keeps_nobody_busy(ledger, send):
+    ledger.add([leak("a")])
+    with ledger.writing() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO batch (unsettled, isolating, unanswered, not_before) VALUES (true, false, 0, 0)"
+        )
+    with answering(ACCEPTED) as server:
+        assert send(server).stop is Stop.DONE
+        assert len(server.requests) == 1
 
 
 def test_sixty_requests_an_hour_and_not_one_more(ledger, send, clock):

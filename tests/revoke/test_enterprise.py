@@ -280,10 +280,10 @@ def test_the_calling_token_comes_from_a_file_of_ones_own_and_is_stored_nowhere(s
 
 def test_no_other_command_can_reach_it():
     script = """if True:
-        import argparse, importlib, sys
-        from scanner.cli import main
+        import importlib, sys
+        from scanner.cli import main, options
         for name in sorted(main._COMMANDS.keys() - {"enterprise"}):
-            importlib.import_module(f"scanner.cli.{name}").configure(argparse.ArgumentParser())
+            importlib.import_module(f"scanner.cli.{name}").configure(options.Parser())
         import scanner.revoke.dispatch, scanner.revoke.client
         print([name for name in sys.modules if "enterprise" in name and "sandbox" not in name])
     """

@@ -91,6 +91,10 @@ def test_a_dry_run_names_the_set_that_execute_sends(queue, states, capsys):
         ["--plan", "0" * 16],
         ["--api-url", "https://user@api.github.com"],
         ["--api-url", "https://example.com"],
+        ["--execute", "--yes", "--fingerprint", "nonsense"],
+        ["--execute", "--yes", "--repository", "/nowhere"],
+        ["--execute", "--yes", "--pattern", "no-such-pattern"],
+        ["--repository", "/r", "--repository", "/nowhere"],
     ],
 )
 def test_a_call_that_does_not_make_sense_ends_with_2_and_sends_nothing(queue, states, argv):
@@ -153,6 +157,48 @@ def test_a_rejected_secret_ends_it_with_1(queue, states):
     with answering(error(422, "no")) as server:
         assert main(["revoke", "--execute", "--yes", "--api-url", server.url]) == Exit.FINDINGS
     assert states() == [State.REJECTED]
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["--fingerprint", "nonsense"], "--fingerprint nonsense: the ledger has no such secret"),
+        (["--repository", "/nowhere"], "--repository /nowhere: the ledger has nothing from there"),
+        (["--pattern", "no-such-pattern"], "--pattern no-such-pattern: no such pattern"),
+    ],
+)
+def test_a_selector_that_names_nothing_says_so(queue, capsys, words, shown):
+    queue(leak("a"))
+    assert main(["revoke", *words]) == Exit.ERROR
+    assert shown in capsys.readouterr().err
+
+
+def test_a_pattern_of_which_nothing_is_queued_is_no_mistake(queue, capsys):
+    queue(leak("a"))
+    assert main(["revoke", "--execute", "--yes", "--pattern", "github-oauth"]) == Exit.CLEAN
+    assert "nothing to submit" in capsys.readouterr().err
+
+
+def test_what_waits_in_a_batch_with_others_is_told_and_ends_it_with_3(queue, states, capsys):
+    queue(leak("a", "/r1"), leak("b", "/r2"))
+    main(["revoke", "--repository", "/r1"])
+    plan = plan_id(capsys.readouterr().out)
+    with answering(error(500, "boom")) as server:
+        common = ["revoke", "--execute", "--yes", "--api-url", server.url]
+        assert main(common) == Exit.BUDGET_SPENT
+        capsys.readouterr()
+        waits = "1 secret waits in batch 1 with 1 other: it is sent again as a whole only, after "
+        for words in (["--plan", plan], ["--repository", "/r1"], ["--fingerprint", fingerprint(mint("a"))]):
+            assert main([*common, *words]) == Exit.BUDGET_SPENT
+            assert waits in capsys.readouterr().err
+        assert main(["revoke", "--repository", "/r1"]) == Exit.CLEAN
+        assert waits in capsys.readouterr().out
+        assert len(server.requests) == 1
+        server.answer = lambda _number, _sent: ACCEPTED
+        queue(leak("c", "/r1"))
+        assert main([*common, "--repository", "/r1"]) == Exit.BUDGET_SPENT
+        assert waits in capsys.readouterr().err
+    assert states() == [State.UNKNOWN, State.UNKNOWN, State.ACCEPTED]
 
 
 def test_a_spent_budget_ends_it_with_3_and_says_when_to_come_back(queue, states, capsys):

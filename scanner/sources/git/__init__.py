@@ -9,6 +9,7 @@ from scanner.sources.git.layout import Repository, is_repository, submodules
 
 if TYPE_CHECKING:
     from scanner.finding import CommitLocation, GitLocation, ObjectLocation
+    from scanner.sources.git.history import Mapper
 
 __all__ = ["Repository", "discover", "is_repository", "origins", "submodules"]
 
@@ -52,12 +53,16 @@ def discover(repository: Repository, *, parts: int) -> Iterator[Unit]:
 
 
 def origins(
-    repository: Repository, sightings: "Sequence[tuple[int, ObjectLocation]]"
+    repository: Repository,
+    sightings: "Sequence[tuple[int, ObjectLocation]]",
+    *,
+    parts: int = 1,
+    mapper: "Mapper" = map,
 ) -> "Iterator[tuple[int, CommitLocation | GitLocation]]":
     """Where the secrets that were seen in a repository's objects came from; see ``locate.origins``."""
     from scanner.sources.git import locate  # noqa: PLC0415 - only hits need it, and it imports numpy
 
-    return locate.origins(repository, sightings)
+    return locate.origins(repository, sightings, parts=parts, mapper=mapper)
 
 
 def _size(path: str) -> int:

@@ -1,159 +1,94 @@
-"""What is staged: the blobs of the index that differ from HEAD, read through git, and nothing of its config run."""
+"""What a change makes or alters: pairs of blobs, as git names them in its raw output (git-diff(1))."""
 
 import os
-import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
-from types import TracebackType
-from typing import IO, Final, Self
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
-from scanner.errors import ReadError, SourceError
-from scanner.finding import Chunk
-from scanner.sources.windows import BUFFER_SIZE, windows
+from scanner.sources.git.command import git
 
-# A repository's own configuration may name programs: none of these is run, and nothing is fetched.
-_SAFE: Final = (
-    "git",
-    "--no-pager",
-    "-c",
-    "core.fsmonitor=false",
-    "-c",
-    "core.hooksPath=/dev/null",
-    "-c",
-    "core.alternateRefsCommand=",
-    "-c",
-    "protocol.allow=never",
-)
-_SAFE_ENVIRONMENT: Final = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
+# Raw output names blobs, so no text conversion, external diff or filter has a part in it. Renames are followed, and
+# no setting hides a path.
+_RAW: Final = ("--raw", "-z", "--no-abbrev", "-M", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
+_COMPLETE: Final = ("--no-relative", "--no-color")
+_EACH_COMMIT: Final = ("diff-tree", "--stdin", "-r", "--root", "-c", "--combined-all-paths")
 
 _GITLINK: Final = "160000"
 _ABSENT: Final = "0"  # an object id of nothing but zeros: there is no such side
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A path whose content a change makes or alters.
 
     Attributes:
         path: From the top of the worktree, in ``os.fsdecode``'s form.
         new: The blob's id in hex.
-        old: The id of the blob that stood there, or at the place that it was renamed from; None if there was none.
+        old: The ids of the blobs that stood there, or at the place that it was renamed from: none for a new file, one
+            for each parent of a merge.
+        commit: The commit that makes it, if a commit was asked for.
     """
 
     path: str
     new: str
-    old: str | None
+    old: tuple[str, ...]
+    commit: str = ""
 
 
-def staged() -> tuple[Change, ...]:
+def staged() -> Iterator[Change]:
     """What the next commit would add or alter, in the repository of this directory.
-
-    The variables that git sets for a hook, ``GIT_INDEX_FILE`` for a partial commit among them, are honoured.
 
     Raises:
         SourceError: This is no worktree, git is not installed, or it cannot read the index.
     """
-    # Raw output names blobs, so no text conversion, external diff or filter has a part in it.
-    words = ("diff", "--cached", "--raw", "-z", "--no-abbrev", "-M", "--no-ext-diff", "--no-textconv")
-    listing = _git(*words, "--ignore-submodules=all", "--diff-filter=AMRCT")
-    return tuple(_parse(listing))
+    return _parse(git("diff", "--cached", *_RAW, *_COMPLETE))
 
 
-@cache
-def worktree_top() -> str:
-    """The top of the worktree that this directory is in.
+def between(revisions: str) -> Iterator[Change]:
+    """What ``A..B`` changes from one commit to the other, or ``A...B`` from where they parted to the second.
 
     Raises:
-        SourceError: It is in none.
+        SourceError: git does not know them.
     """
-    return os.fsdecode(_git("rev-parse", "--show-toplevel").removesuffix(b"\n"))
+    return _parse(git("diff", *_RAW, *_COMPLETE, "--end-of-options", revisions, "--"))
 
 
-class Blobs:
-    """Reads blobs through one ``git cat-file`` process. Use it as a context."""
+def of_commit(revision: str) -> Iterator[Change]:
+    """What a commit changes, and of a merge what none of its parents has.
 
-    def __enter__(self) -> Self:
-        self._process = _start("cat-file", "--batch", stderr=subprocess.DEVNULL)
-        return self
+    Raises:
+        SourceError: git does not know it.
+    """
+    oid = git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    return of_commits([oid.decode().strip()])
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stdin.close()
-        if kind is not None:
-            self._process.kill()
-        self._stdout.close()
-        self._process.wait()
 
-    def read(self, oid: str, item: object = None) -> Iterator[Chunk]:
-        """The chunks of a blob. They must be read to the end before another blob is asked for.
+def of_commits(oids: Iterable[str]) -> Iterator[Change]:
+    """What each of some commits changes, given by their ids in hex.
 
-        Args:
-            oid: The blob's id in hex.
-            item: What the chunks carry as theirs.
-
-        Raises:
-            ReadError: git does not have it.
-        """
-        self._stdin.write(oid.encode() + b"\n")
-        self._stdin.flush()
-        header = self._stdout.readline().split()
-        if len(header) != 3:
-            raise ReadError(f"object {oid} cannot be read: {(header[-1:] or [b'git died'])[0].decode()}")
-        size = left = int(header[2])
-
-        def read_into(view: memoryview) -> int:
-            nonlocal left
-            count = self._stdout.readinto(view[: min(len(view), left)])  # type: ignore[attr-defined]
-            left -= count
-            return int(count)
-
-        for window, offset, more in windows(read_into, bytearray(min(BUFFER_SIZE, size + 1)), size):
-            yield Chunk(window, item, offset, more)
-        self._stdout.read(1)  # the line feed behind the content
-
-    @property
-    def _stdin(self) -> IO[bytes]:
-        assert self._process.stdin is not None
-        return self._process.stdin
-
-    @property
-    def _stdout(self) -> IO[bytes]:
-        assert self._process.stdout is not None
-        return self._process.stdout
+    Raises:
+        SourceError: git cannot read one of them.
+    """
+    return _parse(git(*_EACH_COMMIT, *_RAW, stdin="".join(f"{oid}\n" for oid in oids).encode()))
 
 
 def _parse(listing: bytes) -> Iterator[Change]:
-    # ":oldmode newmode oldoid newoid status\0path\0", and for a rename "…\0oldpath\0newpath\0".
+    # ":oldmode newmode oldoid newoid status\0path\0", and for a rename "…\0oldpath\0newpath\0". Of a merge, as many
+    # colons, modes, ids and paths as parents, and then its own. Before a commit's changes, its id.
     fields = iter(listing.split(b"\0"))
+    commit = ""
     for field in fields:
         if not field:
             return
-        _, new_mode, old, new, status = field.decode().removeprefix(":").split(" ")
-        path = next(fields)
-        if status[0] in "RC":
-            path = next(fields)
-        if new_mode != _GITLINK:
-            yield Change(os.fsdecode(path), new, None if not old.strip(_ABSENT) else old)
-
-
-def _git(*words: str) -> bytes:
-    process = _start(*words)
-    output, errors = process.communicate()
-    if process.returncode != 0:
-        lines = errors.decode(errors="replace").strip().splitlines()
-        reason = lines[0].removeprefix("fatal: ") if lines else f"exit code {process.returncode}"
-        raise SourceError(
-            f"git cannot read what is staged here: {reason}", "Run it inside the worktree of a repository."
+        if field[:1] != b":":
+            commit = field.decode()
+            continue
+        facts = field.decode().lstrip(":").split(" ")
+        sides = len(facts) // 2
+        modes, oids, status = facts[:sides], facts[sides:-1], facts[-1]
+        paths = 1 if sides == 2 and status[0] not in "RC" else sides
+        path = [next(fields) for _ in range(paths)][-1]
+        if modes[-1] == _GITLINK or not modes[-1].strip(_ABSENT) or not oids[-1].strip(_ABSENT):
+            continue
+        olds = tuple(
+            oid for oid, mode in zip(oids[:-1], modes, strict=False) if oid.strip(_ABSENT) and mode != _GITLINK
         )
-    return output
-
-
-def _start(*words: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-    environment = os.environ | _SAFE_ENVIRONMENT
-    pipe = subprocess.PIPE
-    try:
-        return subprocess.Popen((*_SAFE, *words), stdin=pipe, stdout=pipe, stderr=stderr, env=environment)
-    except FileNotFoundError:
-        raise SourceError("git is not installed", "Install git, or scan files with 'unleak scan'.") from None
+        yield Change(os.fsdecode(path), oids[-1], olds, commit)

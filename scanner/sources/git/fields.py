@@ -1,6 +1,7 @@
 """What stands in commits and tags: which part holds a place, what a commit is made of, who wrote it when."""
 
 import re
+from binascii import unhexlify
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
@@ -8,7 +9,8 @@ from typing import Final
 from scanner.finding import Buffer
 
 _ZONE: Final = re.compile(rb"[+-]\d{4}")
-_TREE: Final = re.compile(rb"tree ([0-9a-f]{40,64})\n((?:parent [0-9a-f]{40,64}\n)*)")
+_ID: Final = rb"(?:[0-9a-f]{64}|[0-9a-f]{40})"
+_TREE: Final = re.compile(rb"tree (%b)\n((?:parent %b\n)*)" % (_ID, _ID))
 _NAMED: Final = frozenset({b"author", b"committer", b"tagger"})
 
 
@@ -47,13 +49,24 @@ def field_at(kind: str, buffer: Buffer, offset: int) -> str:
     return name.decode() if name in _NAMED else "header"
 
 
-def tree_and_parents(commit: bytes) -> tuple[bytes, list[bytes]] | None:
-    """The ids of a commit's tree and of its parents, or None where it does not begin as a commit does."""
+def place_name(kind: str, field: str) -> str:
+    """What people call a part of an object that is in no tree: ``tag``, ``commit-message``, ``author`` …; or ``blob``.
+
+    Args:
+        kind: ``blob``, ``commit`` or ``tag``.
+        field: As ``field_at`` gives it.
+    """
+    if kind == "tag":
+        return "tagger" if field == "tagger" else "tag"
+    return "commit-message" if field == "message" else field or kind
+
+
+def tree_and_parents(commit: bytes) -> tuple[bytes, bytes] | None:
+    """The id of a commit's tree, and those of its parents one after another, or None where it begins otherwise."""
     found = _TREE.match(commit)
     if found is None:
         return None
-    parents = [bytes.fromhex(line[7:].decode()) for line in found[2].splitlines()]
-    return bytes.fromhex(found[1].decode()), parents
+    return unhexlify(found[1]), unhexlify(found[2].replace(b"parent ", b"").replace(b"\n", b""))
 
 
 def author(commit: bytes) -> Author:

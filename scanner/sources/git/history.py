@@ -1,49 +1,32 @@
-"""One pass over all trees and commits of a repository: which tree holds which, and which holds a blob that was hit."""
+"""What contains what in a repository, put together from shares of it that are read one by one."""
 
-import re
-from array import array
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from scanner.errors import ReadError
-from scanner.finding import Tally
-from scanner.sources.git import ids, loose
-from scanner.sources.git.families import plan
-from scanner.sources.git.fields import tree_and_parents
-from scanner.sources.git.pack import COMMIT, TREE, open_pack
-from scanner.sources.git.store import Store
-from scanner.sources.git.walk import walk
+from scanner.sources.git import ids
+from scanner.sources.git.kinship import Kinship, Share, read_share
+from scanner.sources.git.packindex import open_index
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from scanner.finding import Buffer
-    from scanner.sources.git.families import Plan
     from scanner.sources.git.ids import Ids, Links
     from scanner.sources.git.layout import Repository
-    from scanner.sources.git.pack import Pack
 
-# The fast automaton takes 48 literals at 9 GB/s; from about 70 on it searches at a tenth of that and less.
-_AT_ONCE: Final = 48
-
-_KINDS: Final = {"tree": TREE, "commit": COMMIT}
-
-# How many bytes of ids are gathered before they are looked up together.
-_GATHERED: Final = 16 << 20
+Mapper: TypeAlias = Callable[[Callable[[Share], Kinship], Iterable[Share]], Iterable[Kinship]]
+"""Applies a function to shares of work, like ``map``, in whatever order: here, or in other processes."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What contains what. Trees and commits are known by their row in ``trees`` and ``commits``.
+    """What contains what. Trees and commits are known by their row in ``objects`` and ``commits``.
 
     Attributes:
-        trees: The ids of all trees, ascending.
+        objects: The ids of all trees, and of other objects, ascending.
         outer: A tree …
         inner: … and one of its subtrees, row by row.
         holders: For each tree that holds blobs that were hit: which, by their place in what was asked for.
@@ -53,7 +36,7 @@ class History:
         parent: … and one of its parents, row by row, or ``ids.NOWHERE`` for one that is not there.
     """
 
-    trees: "Ids"
+    objects: "Ids"
     outer: "Links"
     inner: "Links"
     holders: dict[int, frozenset[int]]
@@ -63,7 +46,7 @@ class History:
     parent: "Links"
 
 
-def read_history(repository: "Repository", blobs: Sequence[bytes]) -> History:
+def read_history(repository: "Repository", blobs: Sequence[bytes], *, parts: int, mapper: Mapper) -> History:
     """Read every tree and commit, packed and loose, reachable or not.
 
     What cannot be read is passed over: the scan has counted it already, or it is a tree, and an origin is less exact.
@@ -71,118 +54,53 @@ def read_history(repository: "Repository", blobs: Sequence[bytes]) -> History:
     Args:
         repository: The repository.
         blobs: Ids of the blobs that were hit.
+        parts: How many shares each pack is read in.
+        mapper: Reads the shares.
     """
-    packed = [(pack, plan(pack, (TREE, COMMIT))) for pack in _packs(repository)]
-    unpacked = list(_loose(repository))
-    trees = [pack.oids()[order.type == TREE] for pack, order in packed]
-    trees.append(ids.rows(b"".join(oid for kind, oid, _ in unpacked if kind == TREE), repository.hash_size))
-    reader = _Reader(ids.ascending(np.concatenate(trees)), blobs)
-    for kind, oid, content in chain(unpacked, *(_unpack(repository, *each) for each in packed)):
-        (reader.tree if kind == TREE else reader.commit)(oid, content)
-    return reader.history()
+    stems = [stem for stem in repository.packs() if _table(stem, repository.hash_size) is not None]
+    shares = [Share(repository, tuple(blobs), stem, part, parts) for stem in stems for part in range(parts)]
+    found = list(mapper(read_share, [*shares, Share(repository, tuple(blobs))]))
+    tables = {stem: table for stem in stems if (table := _table(stem, repository.hash_size)) is not None}
+    tables[""] = ids.rows(b"".join(each.loose for each in found), repository.hash_size)
+    objects = _one(list(tables.values()))
+    # Rows of a table that is the only one are already what they are to be.
+    places = {
+        stem: np.arange(len(table)) if len(table) == len(objects) else ids.find(objects, table)
+        for stem, table in tables.items()
+    }
+    size = repository.hash_size
+    commits = ids.rows(b"".join(each.commits for each in found), size)
+    order = ids.order(commits)
+    ascending = commits[order]
+    # A commit may be stored twice: packed and loose, or here and where we borrow from.
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (ascending[1:] != ascending[:-1]).any(axis=1)
+    commits = ascending[first]
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.cumsum(first) - 1
+    counts = np.concatenate([each.parent_counts for each in found])
+    far = ids.find(objects, ids.rows(b"".join(each.far_inner for each in found), size))
+    far_outer = np.concatenate([places[each.stem][each.far_outer] for each in found])
+    known = far != ids.NOWHERE
+    return History(
+        objects=objects,
+        outer=np.concatenate([*(places[each.stem][each.outer] for each in found), far_outer[known]]),
+        inner=np.concatenate([*(places[each.stem][each.inner] for each in found), far[known]]),
+        holders={int(places[each.stem][row]): blobs for each in found for row, blobs in each.holders.items()},
+        commits=commits,
+        roots=ids.find(objects, ids.rows(b"".join(each.roots for each in found), size))[order][first],
+        child=np.repeat(rank, counts),
+        parent=ids.find(commits, ids.rows(b"".join(each.parents for each in found), size)),
+    )
 
 
-class _Reader:
-    def __init__(self, trees: "Ids", blobs: Sequence[bytes]) -> None:
-        self._trees = trees
-        self._hash_size = trees.shape[1]
-        # Searched for out of step with the entries, so that it can also match across them. What it then takes for the
-        # id of a tree is none, unless someone forged it; reading in step takes five times as long.
-        self._subtrees = re.compile(rb"40000 [^\0]*\0(.{%d})" % self._hash_size, re.DOTALL).findall
-        self._searches = [
-            BytesAhoCorasick(blobs[begin : begin + _AT_ONCE], matchkind=MatchKind.LeftmostFirst)
-            for begin in range(0, len(blobs), _AT_ONCE)
-        ]
-        self._holders: dict[bytes, frozenset[int]] = {}
-        self._gathered: list[tuple[bytes, int]] = []  # a tree with subtrees, and how many
-        self._inner_ids = bytearray()
-        self._outer: list[Links] = []
-        self._inner: list[Links] = []
-        self._commits = bytearray()
-        self._roots = bytearray()
-        self._parents = bytearray()
-        self._parent_counts = array("q")
-
-    def tree(self, oid: bytes, content: bytes) -> None:
-        held = [
-            number * _AT_ONCE + blob
-            for number, automaton in enumerate(self._searches)
-            for blob, _, _ in automaton.find_matches_as_indexes(content)
-        ]
-        if held:
-            self._holders[oid] = frozenset(held)
-        if found := self._subtrees(content):
-            self._gathered.append((oid, len(found)))
-            self._inner_ids += b"".join(found)
-            if len(self._inner_ids) > _GATHERED:
-                self._look_up()
-
-    def commit(self, oid: bytes, content: bytes) -> None:
-        if (found := tree_and_parents(content)) is not None:
-            root, parents = found
-            self._commits += oid
-            self._roots += root
-            self._parents += b"".join(parents)
-            self._parent_counts.append(len(parents))
-
-    def history(self) -> History:
-        self._look_up()
-        commits = ids.rows(self._commits, self._hash_size)
-        order = ids.order(commits)
-        counts = np.array(self._parent_counts, np.int64)
-        parents = ids.find(commits[order], ids.rows(self._parents, self._hash_size))
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(len(order))
-        holders = ids.find(self._trees, ids.rows(b"".join(self._holders), self._hash_size)).tolist()
-        return History(
-            trees=self._trees,
-            outer=np.concatenate(self._outer),
-            inner=np.concatenate(self._inner),
-            holders=dict(zip(holders, self._holders.values(), strict=True)),
-            commits=commits[order],
-            roots=ids.find(self._trees, ids.rows(self._roots, self._hash_size))[order],
-            child=np.repeat(rank, counts),
-            parent=parents,
-        )
-
-    def _look_up(self) -> None:
-        inner = ids.find(self._trees, ids.rows(self._inner_ids, self._hash_size))
-        outer = ids.find(self._trees, ids.rows(b"".join(oid for oid, _ in self._gathered), self._hash_size))
-        outer = np.repeat(outer, [count for _, count in self._gathered])
-        known = (inner != ids.NOWHERE) & (outer != ids.NOWHERE)
-        self._inner.append(inner[known])
-        self._outer.append(outer[known])
-        self._gathered.clear()
-        self._inner_ids = bytearray()
+def _table(stem: str, hash_size: int) -> "Ids | None":
+    try:
+        return ids.ids_of(open_index(stem, hash_size))
+    except ReadError:
+        return None
 
 
-def _packs(repository: "Repository") -> "Iterator[Pack]":
-    for stem in repository.packs():
-        with suppress(ReadError):
-            yield open_pack(stem, repository.hash_size)
-
-
-def _unpack(repository: "Repository", pack: "Pack", order: "Plan") -> Iterator[tuple[int, bytes, bytes]]:
-    elsewhere = Store(repository, without=pack.path.removesuffix(".pack")).find
-    wanted, kinds = np.ones(pack.count, np.bool_), order.type.tobytes()
-    names, length = pack.oids().tobytes(), repository.hash_size
-    steps = range(len(order.entry))
-    parts: list[Buffer] = []
-    for chunk in walk(pack, order, steps, wanted=wanted, elsewhere=elsewhere, tally=Tally()):
-        assert isinstance(chunk.item, int)
-        if chunk.more or chunk.offset:
-            parts.append(memoryview(chunk.buffer)[: chunk.fresh])
-            if chunk.more:
-                continue
-        oid = names[length * chunk.item : length * (chunk.item + 1)]
-        yield kinds[chunk.item], oid, b"".join(parts) if parts else bytes(chunk.buffer)
-        parts.clear()
-
-
-def _loose(repository: "Repository") -> Iterator[tuple[int, bytes, bytes]]:
-    for directory in repository.object_dirs:
-        for oid in loose.object_names(directory, tuple(loose.fan_outs(directory)), repository.hash_size):
-            with suppress(ReadError):
-                found = loose.open_loose(loose.loose_path(directory, oid))
-                if found.kind in _KINDS:
-                    yield _KINDS[found.kind], bytes.fromhex(oid), b"".join(found.pieces)
+def _one(tables: "list[Ids]") -> "Ids":
+    full = [table for table in tables if len(table)]
+    return full[0] if len(full) == 1 else ids.ascending(np.concatenate(tables))

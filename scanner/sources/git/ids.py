@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     Ids: TypeAlias = NDArray[np.uint8]  # one id a row
     Links: TypeAlias = NDArray[np.int32]
+    Numbers: TypeAlias = NDArray[np.int64]
 
 NOWHERE: Final = -1
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from scanner.errors import Declined, ReadError
+from scanner.errors import ReadError
 from scanner.sources.git.layout import Repository
+from scanner.sources.git.splitindex import Link, find_link, joined
 
 _MOST: Final = 1 << 30
 _EXTENDED: Final = 0x4000
 _STAT: Final = 40
-_MODE: Final = 24
+_STATUS: Final = struct.Struct(">8x2I8xI8xI")  # of an entry's forty bytes: modification time, mode, size
 _HASHES: Final = {20: hashlib.sha1, 32: hashlib.sha256}
 
 
@@ -25,12 +26,16 @@ class Entry(NamedTuple):
         mode: As in a tree: 0o100644, 0o120000 …
         oid: The blob's id in hex.
         stage: 0, or 1 to 3 in an unfinished merge.
+        size: The file's bytes when it was last looked at, modulo 2**32.
+        changed: Its modification time then: seconds modulo 2**32, and nanoseconds.
     """
 
     path: str
     mode: int
     oid: str
     stage: int
+    size: int
+    changed: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,7 @@ def read_index(path: str, hash_size: int) -> Index:
     """An index file, empty where there is none; kept until the file changes.
 
     Raises:
-        Declined: It is one half of a split index.
-        ReadError: It cannot be read or is damaged.
+        ReadError: It, or the one that it shares, cannot be read or is damaged.
     """
     try:
         status = os.stat(path)
@@ -84,19 +88,29 @@ def is_tracked(repository: Repository, path: str) -> bool:
 
 @lru_cache(maxsize=4)
 def _read(path: str, hash_size: int, _changed: int, _size: int) -> Index:
+    entries, link = _half(path, hash_size)
+    if link is not None:
+        # A shared index never changes: its name is its checksum.
+        shared, _ = _half(os.path.join(os.path.dirname(path), f"sharedindex.{link.shared}"), hash_size)
+        both = joined(link, shared, entries, lambda old, new: new._replace(path=old.path))
+        entries = tuple(sorted(both, key=lambda entry: (os.fsencode(entry.path), entry.stage)))
+    return Index(entries, frozenset(entry.path for entry in entries))
+
+
+def _half(path: str, hash_size: int) -> tuple[tuple[Entry, ...], Link | None]:
+    """The entries of one file; the whole index, unless there is a link to another."""
     try:
         with open(path, "rb") as file:
             content = file.read(_MOST)
     except OSError as error:
-        raise ReadError(f"cannot read the index: {error.strerror}") from error
+        raise ReadError(f"cannot read {os.path.basename(path)}: {error.strerror}") from error
     try:
-        entries = _parse(content, hash_size)
+        return _parse(content, hash_size)
     except (struct.error, ValueError, IndexError) as error:
         raise ReadError("the index is damaged") from error
-    return Index(entries, frozenset(entry.path for entry in entries))
 
 
-def _parse(content: bytes, hash_size: int) -> tuple[Entry, ...]:
+def _parse(content: bytes, hash_size: int) -> tuple[tuple[Entry, ...], Link | None]:
     magic, version, count = struct.unpack_from(">4sII", content)
     if magic != b"DIRC" or version not in {2, 3, 4}:
         raise ReadError("the index is of an unknown kind")
@@ -108,7 +122,7 @@ def _parse(content: bytes, hash_size: int) -> tuple[Entry, ...]:
     place, name = 12, b""
     for _ in range(count):
         begin = place
-        (mode,) = struct.unpack_from(">I", content, place + _MODE)
+        seconds, nanoseconds, mode, size = _STATUS.unpack_from(content, place)
         place += _STAT
         oid = content[place : place + hash_size].hex()
         place += hash_size
@@ -124,10 +138,8 @@ def _parse(content: bytes, hash_size: int) -> tuple[Entry, ...]:
         name = kept + content[place:end]
         # Before version 4 an entry is padded with one to eight zeros, to a multiple of eight bytes.
         place = end + 1 if version == 4 else begin + (end - begin + 8) // 8 * 8
-        entries.append(Entry(os.fsdecode(name), mode, oid, flags >> 12 & 3))
-    if content[place : place + 4] == b"link":
-        raise Declined("the index is split")
-    return tuple(entries)
+        entries.append(Entry(os.fsdecode(name), mode, oid, flags >> 12 & 3, size, (seconds, nanoseconds)))
+    return tuple(entries), find_link(body[place:], hash_size)
 
 
 def _varint(content: bytes, place: int) -> tuple[int, int]:

@@ -167,7 +167,7 @@ def _object_dirs(first: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         found.append(directory)
         for raw in _read(os.path.join(directory, "info", "alternates")).split(b"\n"):
             if raw and not raw.startswith(b"#"):
-                line = _unescape(raw[1:-1]) if raw.startswith(b'"') and raw.endswith(b'"') else raw
+                line = unescape(raw[1:-1]) if raw.startswith(b'"') and raw.endswith(b'"') else raw
                 waiting.append(os.path.normpath(os.path.join(directory, os.fsdecode(line))))
     return tuple(found), tuple(lost)
 
@@ -185,7 +185,8 @@ def _config(content: bytes) -> Iterator[tuple[bytes, bytes]]:
             yield section + b"." + found[1].lower(), value.strip(b'"')
 
 
-def _unescape(text: bytes) -> bytes:
+def unescape(text: bytes) -> bytes:
+    """What stands between the quotes of a name that git has quoted."""
     return _ESCAPE.sub(lambda found: _ESCAPES.get(found[1]) or _literal(found[1]), text)
 
 

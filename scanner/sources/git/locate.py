@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 from scanner.errors import ReadError
 from scanner.finding import CommitLocation, Exposure, GitLocation, ObjectLocation
 from scanner.sources.git.fields import Author, author
-from scanner.sources.git.history import read_history
+from scanner.sources.git.history import Mapper, read_history
 from scanner.sources.git.index import read_index
 from scanner.sources.git.layout import Repository
 from scanner.sources.git.marks import Marks, spread
@@ -33,12 +33,16 @@ _GITLINK: Final = b"160000"
 _TREE: Final = b"40000"
 
 
-def origins(repository: Repository, sightings: Sequence[tuple[int, ObjectLocation]]) -> Iterator[Origin]:
+def origins(
+    repository: Repository, sightings: Sequence[tuple[int, ObjectLocation]], *, parts: int = 1, mapper: Mapper = map
+) -> Iterator[Origin]:
     """Where each secret came from.
 
     Args:
         repository: The repository.
         sightings: Numbers that stand for secrets, each with a place in one of the repository's objects.
+        parts: How many shares each pack's trees and commits are read in.
+        mapper: Reads the shares: ``map``, or what does the same in several processes.
 
     Yields:
         Each number again with a commit that introduced its secret and a path there; or, of an object that is in no
@@ -53,7 +57,7 @@ def origins(repository: Repository, sightings: Sequence[tuple[int, ObjectLocatio
             place = GitLocation(repository.path, where, Exposure.COMMITTED, sighting.at, object=sighting.oid)
             yield number, place
     if seen:
-        yield from _Blobs(repository, seen).origins()
+        yield from _Blobs(repository, seen).origins(parts, mapper)
 
 
 def _where(sighting: ObjectLocation) -> str:
@@ -70,16 +74,16 @@ class _Blobs:
         self._entry = re.compile(rb"([0-7]+) ([^\0]*)\0(.{%d})" % repository.hash_size, re.DOTALL)
         self._listed: dict[bytes, list[tuple[bytes, bytes, int]]] = {}
 
-    def origins(self) -> Iterator[Origin]:
+    def origins(self, parts: int, mapper: Mapper) -> Iterator[Origin]:
         blobs = list(self._seen)
         self._secrets = {
             blob: sum(1 << number for number in {number for number, _ in self._seen[blob]}) for blob in blobs
         }
-        history = read_history(self._repository, blobs)
+        history = read_history(self._repository, blobs, parts=parts, mapper=mapper)
         self._marks: Marks = spread(history, [self._secrets[blob] for blob in blobs])
         placed = 0
         for commit, mask in self._marks.introductions:
-            root = bytes(history.trees[history.roots[commit]])
+            root = bytes(history.objects[history.roots[commit]])
             for number, location in self._introduced(bytes(history.commits[commit]), root, mask):
                 placed |= 1 << number
                 yield number, location
@@ -126,7 +130,7 @@ class _Blobs:
             except ReadError:
                 return found  # it could be read a moment ago: the repository is changing under us
             for mode, name, oid in self._entry.findall(content):
-                carried = self._marks.of.get(oid, 0) if mode == _TREE else self._secrets.get(oid, 0)
+                carried = self._marks.of.get(oid, 0) if mode.lstrip(b"0") == _TREE else self._secrets.get(oid, 0)
                 if carried and mode != _GITLINK:
                     found.append((name, oid, carried))
         return found

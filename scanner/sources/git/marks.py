@@ -46,7 +46,7 @@ def spread(history: "History", secrets: Sequence[int]) -> Marks:
         reached |= fresh
         waiting += fresh
     return Marks(
-        of={history.trees[tree].tobytes(): mask for tree, mask in carried.items()},
+        of={history.objects[tree].tobytes(): mask for tree, mask in carried.items()},
         introductions=introductions,
         committed=frozenset().union(*(history.holders.get(tree, ()) for tree in reached)),
     )
@@ -56,7 +56,7 @@ def _carriers(history: "History") -> tuple[list[int], list[int]]:
     """The edges, from inner to outer tree, on the ways from trees that hold a hit upwards."""
     order = np.argsort(history.inner, kind="stable")
     inner, outer = history.inner[order], history.outer[order]
-    marked = np.zeros(len(history.trees), np.bool_)
+    marked = np.zeros(len(history.objects), np.bool_)
     frontier = np.array(sorted(history.holders), np.int64)
     frontier = frontier[frontier >= 0]
     edges = []
@@ -99,7 +99,7 @@ def _carried(history: "History", secrets: Sequence[int], inner: list[int], outer
 
 def _introductions(history: "History", carried: dict[int, int]) -> tuple[list[tuple[int, int]], list[int]]:
     """Commits with what they introduced, and the trees of all commits that carry anything."""
-    marked = np.zeros(len(history.trees) + 1, np.bool_)  # the last row stands for a tree that is not there
+    marked = np.zeros(len(history.objects) + 1, np.bool_)  # the last row stands for a tree that is not there
     marked[np.fromiter(carried, np.int64, len(carried))] = True
     tainted = marked[history.roots]
     inherited: dict[int, int] = defaultdict(int)

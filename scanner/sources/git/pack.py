@@ -38,6 +38,11 @@ LOST_BASE: Final = -2
 _LONGEST: Final = 9
 
 
+# Entries are looked up by blocks of 2**7 bytes, in which few begin.
+_BLOCK: Final = 7
+_STEPS: Final = 3
+
+
 class Pack:
     """A pack's entries, in the order of their offsets; an entry is known by its number in that order.
 
@@ -65,13 +70,13 @@ class Pack:
     def __init__(self, stem: str, hash_size: int) -> None:
         self.path: Final = f"{stem}.pack"
         self.index: Final = open_index(stem, hash_size)
-        mapped = map_file(self.path, populate=True)
+        mapped = map_file(self.path)
         if mapped[:4] != b"PACK" or mapped[4:8] not in {b"\0\0\0\2", b"\0\0\0\3"}:
             raise ReadError("not a pack of a known version")
         self.view: Final = memoryview(mapped)
         self._last: Final = len(mapped) - hash_size
         offsets, crcs = _offsets(self.index)
-        self.order: Final[Links] = np.argsort(offsets).astype(np.int32)
+        self.order: Final[Links] = _order(offsets)
         self.begin: Final[Numbers] = offsets[self.order]
         self.end: Final[Numbers] = np.append(self.begin[1:], self._last)
         self.crc: Final = crcs[self.order] if crcs is not None else np.empty(0, np.uint32)
@@ -121,9 +126,26 @@ class Pack:
             more = more[byte & 128 != 0]
         place[rows] = at
         wanted = self.begin[rows] - distance
-        found = np.searchsorted(self.begin, wanted).clip(0, max(self.count - 1, 0))
-        # A distance of zero, or one past the pack's beginning, finds no entry, or the entry itself: a cycle.
-        self.base[rows] = np.where(self.begin[found] == wanted, found, LOST_BASE) if len(rows) else LOST_BASE
+        # A distance of zero, or one past the pack's beginning, finds the entry itself, a cycle, or no entry.
+        self.base[rows] = self._entries_at(wanted)
+
+    def _entries_at(self, wanted: "Numbers") -> "Links":
+        """The entries that begin at some offsets, or ``LOST_BASE``."""
+        if not len(wanted):
+            return np.empty(0, np.int32)
+        # The last entry that begins in each block of the pack is as a rule the one, or soon after it. A search for all
+        # of them takes three times as long.
+        blocks = np.zeros((self._last >> _BLOCK) + 1, np.int32)
+        blocks[self.begin.clip(0, self._last) >> _BLOCK] = np.arange(self.count, dtype=np.int32)
+        found: Links = blocks[wanted.clip(0, self._last) >> _BLOCK]
+        off = np.flatnonzero(self.begin[found] != wanted)
+        for _ in range(_STEPS):
+            found[off] -= 1
+            off = off[self.begin[found[off]] != wanted[off]]
+        found[off] = np.searchsorted(self.begin, wanted[off]).clip(0, self.count - 1)
+        off = off[self.begin[found[off]] != wanted[off]]
+        found[off] = LOST_BASE
+        return found
 
     def _link_ids(self, pack: "Bytes", place: "Numbers") -> None:
         rows = np.flatnonzero(self.type == REF_DELTA)
@@ -162,6 +184,17 @@ def _offsets(index: PackIndex) -> tuple["Numbers", "NDArray[np.uint32] | None"]:
             raise ReadError("its index points outside itself")
         offsets[far] = large[place]
     return offsets, np.frombuffer(index.data, ">u4", index.count, index.crcs).astype(np.uint32)
+
+
+def _order(offsets: "Numbers") -> "Links":
+    """The rows in ascending order of their offsets."""
+    bits = len(offsets).bit_length()
+    if int(offsets.max(initial=0)) >> (63 - bits) or int(offsets.min(initial=0)) < 0:
+        return np.argsort(offsets).astype(np.int32)
+    # Offset and row in one number sort three times as fast.
+    both = (offsets << bits) | np.arange(len(offsets))
+    both.sort()
+    return (both & ((1 << bits) - 1)).astype(np.int32)
 
 
 def _varint(pack: "Bytes", place: "Numbers", value: "Numbers", *, shift: int, rows: "NDArray[np.intp]") -> None:

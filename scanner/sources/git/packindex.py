@@ -2,7 +2,6 @@
 
 import bisect
 import mmap
-import os
 import struct
 from functools import lru_cache
 from typing import Final
@@ -11,10 +10,6 @@ from scanner.errors import ReadError
 
 _MAGIC: Final = b"\xfftOc"
 _FAN_OUT: Final = 256 * 4
-
-# Linux maps 500 MB of cached pages in 6 ms at once, and in 80 ms one by one.
-_POPULATE: Final = getattr(mmap, "MAP_POPULATE", 0)
-_POPULATED_MOST: Final = 2 << 30
 
 
 class PackIndex:
@@ -104,20 +99,14 @@ def holds(stem: str, hash_size: int, oid: bytes) -> bool:
         return False
 
 
-def map_file(path: str, *, populate: bool = False) -> mmap.mmap:
+def map_file(path: str) -> mmap.mmap:
     """A file, mapped for reading.
-
-    Args:
-        path: The file.
-        populate: Whether all of it will be read, so that its pages are best mapped at once.
 
     Raises:
         ReadError: It cannot be opened, or is empty.
     """
     try:
         with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            flags = mmap.MAP_SHARED | (_POPULATE if populate and size <= _POPULATED_MOST else 0)
-            return mmap.mmap(file.fileno(), size, flags=flags, prot=mmap.PROT_READ)
+            return mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
     except (OSError, ValueError) as error:
         raise ReadError(getattr(error, "strerror", None) or str(error)) from error

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scanner.errors import ReadError
-from scanner.finding import Buffer, Chunk, ObjectLocation, Position, Problem, Tally, Unit
+from scanner.finding import Buffer, Chunk, ObjectLocation, Position, Problem, Sieve, Tally, Unit
 from scanner.sources.git.fields import field_at
 from scanner.sources.git.layout import Repository
 
@@ -38,6 +38,10 @@ class PackUnit(Unit):
 
     def read(self, tally: Tally) -> Iterator[Chunk]:
         """Rebuild and hand on every object of the share."""
+        return self.read_suspects(tally, lambda _: True)
+
+    def read_suspects(self, tally: Tally, sieve: Sieve) -> Iterator[Chunk]:
+        """Rebuild every object of the share, and hand on those that may hold anything."""
         from scanner.sources.git.store import Store  # noqa: PLC0415 - dulwich and numpy take 0.1 s
         from scanner.sources.git.walk import walk  # noqa: PLC0415 - likewise
 
@@ -52,7 +56,7 @@ class PackUnit(Unit):
                 tally.failed.append(Problem(pack.path, f"object {pack.oid(entry).hex()}: its deltas lead in a circle"))
         steps = range(*plan.share(self.part, self.parts))
         elsewhere = Store(self.repository, without=self.stem).find
-        yield from walk(pack, plan, steps, wanted=wanted, elsewhere=elsewhere, tally=tally)
+        yield from walk(pack, plan, steps, wanted=wanted, elsewhere=elsewhere, tally=tally, sieve=sieve)
 
     def sighting(self, item: object, at: Position, buffer: Buffer) -> ObjectLocation:
         """The object, its type, and the field of a commit or a tag."""

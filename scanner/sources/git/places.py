@@ -1,6 +1,7 @@
 """The files of a git directory itself: config, hooks, refs, reflogs, and the names of all of them."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -8,7 +9,7 @@ from typing import Final, NamedTuple
 from scanner.errors import Declined, ReadError
 from scanner.finding import Buffer, Chunk, Exposure, GitLocation, Position, Problem, Tally, Unit
 from scanner.sources.git.index import read_index
-from scanner.sources.git.layout import Repository
+from scanner.sources.git.layout import Repository, is_repository
 from scanner.sources.git.loose import fan_outs
 from scanner.sources.git.pieces import chunks, file_pieces
 from scanner.sources.windows import position_far_in
@@ -37,8 +38,14 @@ _WHERE: Final = {
 _OTHERS: Final = "git-directory"
 _PUBLISHED: Final = frozenset({"lfs", "ref"})
 
-# Read by units of their own, or as repositories of their own.
-_ELSEWHERE: Final = frozenset({"objects", "modules"})
+_INDEX: Final = re.compile(r"(?:worktrees/[^/]+/)?index")
+
+# What units of their own read, or what holds but names and ids.
+_STORED: Final = re.compile(
+    r"objects/(?:[0-9a-f]{2}/(?:[0-9a-f]{38}|[0-9a-f]{62})"
+    r"|pack/[^/]*\.(?:pack|idx|rev|mtimes|bitmap|midx|keep|promisor)|pack/multi-pack-index[^/]*"
+    r"|info/(?:commit-graph|commit-graphs/.*|packs))"
+)
 
 
 class Item(NamedTuple):
@@ -63,7 +70,7 @@ class PlacesUnit(Unit):
         for path in self._walk(tally):
             names.append(os.fsencode(path))
             try:
-                if os.path.basename(path) == "index":
+                if _INDEX.fullmatch(path):
                     # Names and ids of what is staged, whose blobs are in the object store. A damaged one hides them.
                     read_index(self._full(path), self.repository.hash_size)
                     continue
@@ -113,12 +120,14 @@ class PlacesUnit(Unit):
                 continue
             for entry in entries:
                 path = os.path.join(directory, entry.name)
-                if path in _ELSEWHERE:
-                    continue
                 if entry.is_dir(follow_symlinks=False):
-                    waiting.append(path)
+                    if not (path.startswith("modules/") and is_repository(self._full(path))):
+                        waiting.append(path)
                 elif entry.is_file(follow_symlinks=False):
-                    yield path
+                    if not _STORED.fullmatch(path):
+                        yield path
+                elif not entry.is_symlink():
+                    tally.declined.append(Problem(self._full(path), "a FIFO, socket or device"))
 
     def _count_absences(self, tally: Tally) -> None:
         repository = self.repository

@@ -1,6 +1,6 @@
 """The walk over a pack: each object is inflated once, rebuilt from its parent, handed on, and dropped early."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
@@ -9,7 +9,7 @@ from dulwich.pack import apply_delta
 from isal.isal_zlib import crc32, decompress
 
 from scanner.errors import Declined, ReadError
-from scanner.finding import Chunk, Problem, Tally
+from scanner.finding import WINDOW, Chunk, Problem, Sieve, Tally
 from scanner.sources.git.delta import check_result, is_modest, mapped
 from scanner.sources.git.inflate import CEILING, INFLATION, inflate, pieces
 from scanner.sources.git.pack import LOST_BASE, NO_BASE, UNKNOWN
@@ -57,6 +57,7 @@ def walk(
     wanted: "NDArray[np.bool_]",
     elsewhere: Elsewhere,
     tally: Tally,
+    sieve: Sieve,
 ) -> Iterator[Chunk]:
     """Rebuild objects in a plan's order.
 
@@ -67,22 +68,31 @@ def walk(
         wanted: Whether to hand an entry on, by its number.
         elsewhere: Where to look for an object that is damaged, or whose base is missing.
         tally: Takes objects, bytes and failures of what is wanted.
+        sieve: Tells of an object whether to hand it on.
 
     Yields:
         Chunks whose item is the entry's number.
     """
-    return _Walk(pack, plan, wanted=wanted, elsewhere=elsewhere, tally=tally).run(steps)
+    return _Walk(pack, plan, wanted=wanted, elsewhere=elsewhere, tally=tally, sieve=sieve).run(steps)
 
 
 class _Walk:
     def __init__(
-        self, pack: "Pack", plan: "Plan", *, wanted: "NDArray[np.bool_]", elsewhere: Elsewhere, tally: Tally
+        self,
+        pack: "Pack",
+        plan: "Plan",
+        *,
+        wanted: "NDArray[np.bool_]",
+        elsewhere: Elsewhere,
+        tally: Tally,
+        sieve: Sieve,
     ) -> None:
         self._pack = pack
         self._plan = plan
         self._wanted = wanted
         self._elsewhere = elsewhere
         self._tally = tally
+        self._sieve = sieve
         # What is still needed of what was rebuilt, or why it could not be.
         self._held: list[bytes | ReadError] = [_NOT_READ] * plan.depth
         self._work = 0
@@ -102,13 +112,13 @@ class _Walk:
                 problems.append(Problem(self._pack.path, f"{count - _NAMED} more objects"))
 
     def _batch(self, steps: range, *, shown: bool) -> Iterator[Chunk]:  # noqa: C901, PLR0912 - a call costs too much
-        view, held = self._pack.view, self._held
+        view, held, sieve = self._pack.view, self._held, self._sieve
         work, objects, total = self._work, 0, 0
-        for entry, begin, data, end, size, crc, base, slot, above, mode, wanted in self._rows(steps, shown=shown):
+        for entry, begin, data, end, size, crc, above, slot, mode, wanted in self._rows(steps, shown=shown):
+            if above < 0:
+                held[0] = _NOT_READ  # the last family is let go before the next begins
             if work > WORK:
                 break
-            if base < 0:
-                held[0] = _NOT_READ  # the last family is let go before the next begins
             if mode == _STREAM:
                 held[slot] = _TOO_LONG
                 if wanted:
@@ -123,11 +133,10 @@ class _Walk:
                     content = decompress(view[data:end], 15, size + _ROOM)
                     if len(content) != size:
                         _refuse("its size is not the one in its header")
-                if base >= 0:
+                if above >= 0:
                     if not is_modest(content):
                         check_result(content)
                     content = b"".join(apply_delta(held[above], content))
-                work += len(content)
             except BaseException as error:  # noqa: BLE001 - a panic in Rust is no Exception
                 rescued = self._rescue(entry, _problem(error, held[above]), wanted=wanted)
                 held[slot] = rescued if isinstance(rescued, ReadError) else rescued.content
@@ -137,10 +146,12 @@ class _Walk:
                     yield Chunk(rescued.content, entry)
                 continue
             held[slot] = content
+            work += (length := len(content))
             if wanted:
                 objects += 1
-                total += len(content)
-                yield Chunk(content, entry)
+                total += length
+                if length > WINDOW or sieve(content):
+                    yield Chunk(content, entry)
         self._work = work
         self._tally.objects += objects
         self._tally.bytes += total
@@ -168,19 +179,17 @@ class _Walk:
         long = whole & known & ((size > CEILING) | (leaf & (size > STREAMED)))
         odd = ~known | (base == LOST_BASE) | (size > CEILING) | ((end - data) * INFLATION > CEILING)
         columns = (
-            entry,
             pack.begin[entry],
             data,
             end,
             size,
             pack.crc[entry] if len(pack.crc) else None,
-            base,
+            np.where(base >= 0, plan.slot_of(base), -1),
             slot,
-            np.where(base >= 0, plan.slot_of(base), 0),
             np.where(long, _STREAM, odd),
             self._wanted[entry] if shown else np.zeros(len(entry), np.bool_),
         )
-        return zip(*(repeat(None) if column is None else column.tolist() for column in columns), strict=False)
+        return zip(entry.tolist(), *map(_listed, columns), strict=False)
 
     def _carefully(self, entry: int) -> bytes:
         """The inflated data of an entry that may be too large, or of which nothing is known."""
@@ -219,6 +228,14 @@ class _Walk:
         if count <= _NAMED:
             reason = f"object {self._pack.oid(entry).hex()}: {problem.message}"
             problems.append(Problem(self._pack.path, reason))
+
+
+def _listed(column: "NDArray[Any] | None") -> Iterable[Any]:
+    """A column's values for ``zip``; one that is all alike needs no list."""
+    if column is None:
+        return repeat(None)
+    first = column[0]
+    return repeat(first.item()) if (column == first).all() else column.tolist()
 
 
 def _refuse(message: str) -> NoReturn:

@@ -76,6 +76,50 @@ def test_an_author_line_of_a_million_digits_takes_no_time(repo):
     assert len(scan(repo.path).found[mint(1)]) == 2
 
 
+def test_a_branch_or_a_hook_named_index_is_read_as_what_it_is(repo):
+    repo.git("branch", "index")
+    (repo.path / ".git/hooks/index").write_bytes(mint(2))
+    scanned = scan(repo.path)
+    assert set(scanned.found) == {mint(1), mint(2)}
+    assert scanned.tally.failed == []
+
+
+@pytest.mark.parametrize(
+    "path", ["objects/notes.txt", "objects/pack/tmp_pack_abc", "objects/aa/short", "modules/x/config", "modules/secret"]
+)
+def test_a_foreign_file_among_the_objects_or_submodules_is_read(repo, path):
+    file = repo.path / ".git" / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(mint(2))
+    assert {place.path for place in scan(repo.path).found[mint(2)]} == {path}
+
+
+def test_a_tree_with_zero_padded_modes_still_tells_the_path(repo):
+    blob = repo.git("rev-parse", "HEAD:leak")
+    inner = b"0100644 leak\0" + bytes.fromhex(blob)
+
+    def write(content, kind):
+        return repo.git("hash-object", "-w", "-t", kind, "--literally", "--stdin", stdin=content)
+
+    outer = write(b"040000 d\0" + bytes.fromhex(write(inner, "tree")), "tree")
+    who = "A <a@b> 1 +0000"
+    commit = write(f"tree {outer}\nauthor {who}\ncommitter {who}\n\nold tool\n".encode(), "commit")
+    assert ("d/leak", commit) in {(place.path, place.commit) for place in scan(repo.path).found[mint(1)]}
+
+
+def test_a_commit_that_is_stored_twice_counts_once(repo, tmp_path):
+    head = repo.git("rev-parse", "HEAD")
+    raw = repo.git("cat-file", "commit", head)
+    before = len(scan(repo.path).found[mint(1)])
+    loose = repo.path / ".git/objects" / head[:2] / head[2:]
+    content = loose.read_bytes()
+    repo.git("gc", "-q")
+    assert raw and not loose.exists()
+    loose.parent.mkdir(exist_ok=True)
+    loose.write_bytes(content)
+    assert len(scan(repo.path).found[mint(1)]) == before
+
+
 # Everything is loaded by a first scan, because Python itself may be only root's to read.
 SCAN_AS_NOBODY = """
 import os, sys

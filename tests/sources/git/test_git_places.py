@@ -112,7 +112,7 @@ def test_the_index_of_each_version_is_read(tmp_path, version, format_):
         repo.git("add", "-N", "later")
     index = read_index(str(repo.path / ".git/index"), 20 if format_ == "sha1" else 32)
     listing = [line.split(maxsplit=3) for line in repo.git("ls-files", "--stage").splitlines()]
-    assert [(f"{mode:o}", oid, str(stage), path) for path, mode, oid, stage in index.entries] == [
+    assert [(f"{mode:o}", oid, str(stage), path) for path, mode, oid, stage, _, _ in index.entries] == [
         (mode, oid, stage, path) for mode, oid, stage, path in listing
     ]
 
@@ -166,3 +166,36 @@ def test_discovery_imports_nothing_heavy(repo):
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
+
+
+@pytest.mark.parametrize("version", [2, 4])
+def test_a_split_index_is_read_with_the_one_that_it_shares(repo, version):
+    for number in range(200):
+        repo.write(f"d/{number}", f"{number}")
+    repo.git("add", "-A")
+    repo.git("config", "splitIndex.maxPercentChange", "100")
+    repo.git("update-index", "--index-version", str(version))
+    repo.git("update-index", "--split-index")
+    for number in (3, 77, 150):
+        repo.write(f"d/{number}", "replaced")
+    for number in (0, 64, 199):
+        (repo.path / f"d/{number}").unlink()
+    repo.write("a new one", "x")
+    repo.write("z", "x")
+    repo.git("add", "-A")
+    assert list((repo.path / ".git").glob("sharedindex.*"))
+    listing = [line.split(maxsplit=3) for line in repo.git("ls-files", "--stage").splitlines()]
+    entries = read_index(str(repo.path / ".git/index"), 20).entries
+    assert [(f"{entry.mode:o}", entry.oid, str(entry.stage), entry.path) for entry in entries] == [
+        (mode, oid, stage, path) for mode, oid, stage, path in listing
+    ]
+    assert len(listing) == 200
+
+
+def test_a_split_index_without_its_other_half_fails(repo):
+    repo.git("update-index", "--split-index")
+    (shared,) = (repo.path / ".git").glob("sharedindex.*")
+    shared.unlink()
+    (problem,) = scan(repo.path).tally.failed
+    assert problem.path == str(repo.path / ".git/index")
+    assert "cannot read sharedindex." in problem.reason
