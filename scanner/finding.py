@@ -258,6 +258,7 @@ class Finding:
         exposure: The farthest of its locations.
         locations_total: How many places there are.
         locations: The first of them.
+        doubt: Why a person has to decide before it is sent, in a few words; empty if nobody has to.
     """
 
     secret: Secret
@@ -268,6 +269,7 @@ class Finding:
     exposure: Exposure
     locations_total: int
     locations: tuple[Location, ...]
+    doubt: str = ""
 
     @property
     def fingerprint(self) -> str:

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import postgres
 import pytest
 
 UNLEAK = Path(sys.executable).with_name("unleak")
@@ -20,6 +21,18 @@ def _own_state(tmp_path_factory, monkeypatch):
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "A. U. Thor")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "author@example.com")
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    with postgres.server() as fresh:
+        yield fresh
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request):
+    """Where the ledger is: None for a file, or the URL of an empty schema on a real PostgreSQL."""
+    return None if request.param == "sqlite" else request.getfixturevalue("postgresql")()
 
 
 @pytest.fixture

@@ -29,8 +29,11 @@ class Scripted:
 
 
 @contextmanager
-def answering(answer):
-    """Serve for as long as the context lasts. An answer that is no function is given to every request."""
+def answering(answer, tls=None):
+    """Serve for as long as the context lasts. An answer that is no function is given to every request.
+
+    With an ``ssl.SSLContext`` it speaks TLS.
+    """
     scripted = Scripted(answer if callable(answer) else lambda _number, _credentials: answer)
 
     class Handler(BaseHTTPRequestHandler):
@@ -56,8 +59,16 @@ def answering(answer):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    scripted.url = f"http://127.0.0.1:{server.server_port}"
+    class Server(ThreadingHTTPServer):
+        def get_request(self):
+            connection, address = super().get_request()
+            return tls.wrap_socket(connection, server_side=True) if tls else connection, address
+
+        def handle_error(self, *_):
+            pass  # a client that does not trust us, or speaks no HTTP
+
+    server = Server(("127.0.0.1", 0), Handler)
+    scripted.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

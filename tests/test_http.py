@@ -1,5 +1,7 @@
 import logging
 import socket
+import ssl
+import subprocess
 import threading
 
 import pytest
@@ -7,7 +9,7 @@ from minting import mint
 from scripted import ACCEPTED, DROP, answering, error
 
 from scanner.errors import RevokeError, UsageError
-from scanner.http import Reply, Silence, anonymous
+from scanner.http import Reply, Route, Silence, anonymous
 
 PATH = "/credentials/revoke"
 BODY = b'{"credentials":[]}'
@@ -157,3 +159,77 @@ def test_nothing_of_a_request_is_logged(caplog):
         reply = anonymous(server.url).post(PATH, f'{{"credentials":["{token}"]}}'.encode())
     assert not [record for record in caplog.records if record.name.startswith(("httpx", "httpcore"))]
     assert token not in caplog.text + repr(reply)
+
+
+def test_a_proxy_is_used_when_it_is_named_and_never_for_loopback_by_a_variable(monkeypatch):
+    with answering(ACCEPTED) as proxy, answering(ACCEPTED) as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        anonymous(server.url).post(PATH, BODY)
+        assert (len(proxy.requests), len(server.requests)) == (0, 1)
+        anonymous(server.url, Route(proxy=proxy.url)).post(PATH, BODY)
+        assert [path for path, _, _ in proxy.requests] == [server.url + PATH]
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "used"),
+    [
+        ({"HTTPS_PROXY": "http://127.0.0.1:{port}"}, True),
+        ({"https_proxy": "http://127.0.0.1:{port}"}, True),
+        ({"HTTPS_PROXY": "http://127.0.0.1:{port}", "NO_PROXY": "api.github.com"}, False),
+        ({"HTTP_PROXY": "http://127.0.0.1:{port}"}, False),
+        ({"ALL_PROXY": "http://127.0.0.1:{port}"}, False),
+    ],
+)
+def test_the_usual_variables_name_the_proxy_on_the_way_to_github(monkeypatch, variables, used):
+    for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value.format(port=3128))
+    proxy = anonymous()._proxy
+    assert (proxy is not None) == used
+    assert not used or str(proxy.url) == "http://127.0.0.1:3128"
+
+
+@pytest.mark.parametrize("proxy", ["proxy.example", "gopher://proxy.example", "http://[::1"])
+def test_a_proxy_that_is_none_is_a_mistake(proxy):
+    with pytest.raises(UsageError, match="--proxy"):
+        anonymous(route=Route(proxy=proxy))
+
+
+@pytest.mark.parametrize(("content", "why"), [(None, "No such file"), (b"no certificate", "no certificates")])
+def test_a_ca_bundle_that_is_none_is_a_mistake(tmp_path, content, why):
+    path = tmp_path / "ca.pem"
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(UsageError, match=why):
+        anonymous(route=Route(ca_bundle=str(path)))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 that nobody has signed but itself, and its key, in one file."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    key, name = path.with_name("key.pem"), "/CN=127.0.0.1"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", name]
+    words += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(path)]
+    subprocess.run(words, check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + key.read_bytes())
+    return str(path)
+
+
+def test_tls_is_always_verified_against_the_bundle_that_is_named(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with answering(ACCEPTED, tls=context) as server:
+        assert anonymous(server.url).post(PATH, BODY) is Silence.UNREACHABLE
+        assert not server.requests
+        reply = anonymous(server.url, Route(ca_bundle=certificate)).post(PATH, BODY)
+        assert isinstance(reply, Reply)
+        assert len(server.requests) == 1
+
+
+def test_where_no_tls_is_spoken_nothing_is_sent():
+    with answering(ACCEPTED) as server:
+        assert anonymous(server.url.replace("http:", "https:")).post(PATH, BODY) is Silence.UNREACHABLE
+        assert not server.requests

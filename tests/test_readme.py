@@ -74,6 +74,8 @@ EXPECTED = {
     "unleak revoke --execute": Exit.CLEAN,
     "unleak ledger list": Exit.CLEAN,
     "unleak audit verify": Exit.CLEAN,
+    "unleak enterprise revoke-user octo-corp octocat": Exit.CLEAN,
+    "unleak enterprise revoke-all octo-corp": Exit.CLEAN,
 }
 
 

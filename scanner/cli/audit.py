@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from scanner.audit import AuditLog
+from scanner.cli.say import say
 from scanner.errors import AuditError, Exit, UsageError
 from scanner.output.summary import plural
 from scanner.output.text import printable
@@ -44,7 +45,7 @@ def run(args: Namespace) -> Exit:
     verified = log.verify(args.expect)
     sys.stdout.write(f"{verified.head.sequence} records, head {verified.head.hash}\n")
     if verified.torn and not args.quiet:
-        sys.stderr.write("unleak: its last line is unfinished, after a crash; the next record will say so\n")
+        say("unleak: its last line is unfinished, after a crash; the next record will say so")
     return Exit.CLEAN
 
 

@@ -121,7 +121,7 @@ def _queue(findings: tuple[Finding, ...], args: Namespace) -> str:
     from scanner.ledger import Ledger  # noqa: PLC0415 - SQLAlchemy costs a quarter of a second
     from scanner.state import state_directory  # noqa: PLC0415 - likewise only to queue
 
-    with Ledger.open(state_directory(args.state_dir)) as ledger:
+    with Ledger.open(state_directory(args.state_dir), args.ledger) as ledger:
         added = ledger.add(findings, queue_local=args.queue_local)
     told = [f"queued {added.queued:,} {summary.plural('secret', added.queued)} for 'unleak revoke'"]
     told += [
@@ -133,6 +133,7 @@ def _queue(findings: tuple[Finding, ...], args: Namespace) -> str:
             (added.local, "not queued: only local, see --queue-local"),
             (added.allowed, "not queued: on the allow-list"),
             (added.own, "not queued: in unleak's own environment"),
+            (added.held, "held for a person to decide: 'unleak ledger list --state held'"),
         )
         if count
     ]

@@ -153,8 +153,8 @@ def _sandbox() -> Iterator[str]:
 
     with running() as sandbox:
         yield sandbox.url
-        credentials = sum(one.credentials for one in sandbox.received)
-    _say(f"The sandbox has received {credentials} tokens in {len(sandbox.received)} request.")
+        sent = [one for one in sandbox.received if one.method == "POST"]
+    _say(f"The sandbox has received {sum(one.credentials for one in sent)} tokens in {len(sent)} request.")
 
 
 def _say(text: str) -> None:

@@ -20,6 +20,8 @@ _COMMANDS: Final = {
     "ledger": "list what is queued and sent; pause and resume sending",
     "audit": "show the audit log, or verify it",
     "patterns": "list the patterns, or check a pattern pack",
+    "enterprise": "revoke what a user, or all users, of an enterprise have authorized",
+    "doctor": "say what would go wrong before it does",
     "sandbox": "serve a stand-in for GitHub's API on a loopback port",
     "demo": "walk the whole path on a throwaway repository, against the sandbox",
 }

@@ -54,6 +54,9 @@ def add_shared(parser: ArgumentParser) -> None:
     group.add_argument(
         "--state-dir", type=Path, metavar="DIR", help="where the ledger, its key and the audit log are kept"
     )
+    group.add_argument(
+        "--ledger", metavar="URL", help="postgresql://… that a team shares; default: a file in the state directory"
+    )
     group.add_argument("-q", "--quiet", action="store_true", help="say nothing on stderr but errors")
     group.add_argument("-v", "--verbose", action="store_true", help="with an error, show where it was raised")
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour on a terminal")

@@ -1,6 +1,11 @@
 """Play GitHub's revocation endpoints and GET /rate_limit on a loopback port, by their published contract.
 
 Nothing leaves this machine. The first line on stdout is the URL to give to --api-url. Ctrl-C or SIGTERM ends it.
+
+Faults on request, one for each submission, in order:
+  unleak sandbox --fault 500 --fault ok --fault reset-after*3 --fault 'timeout*'
+ok leaves a submission to the rules, *3 is three of them, * all that follow. --faults-file takes them from a file, one a
+line. A name that is none lists them all.
 """
 
 import argparse
@@ -9,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from scanner.cli.say import say
 from scanner.errors import Exit
 from scanner.secret import redact
 
@@ -29,6 +35,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log", type=Path, metavar="FILE", help="append what is received to FILE, one JSON object a line, no secrets"
     )
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="NAME[*N]", help="what goes wrong next; see above"
+    )
+    parser.add_argument("--faults-file", type=Path, metavar="FILE", help="faults, one a line, after those of --fault")
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -44,16 +54,17 @@ def run(args: argparse.Namespace) -> Exit:
 def _serve(args: argparse.Namespace) -> Exit:
     from scanner.sandbox import running  # noqa: PLC0415 - Starlette and uvicorn are an extra
 
-    with running(host=args.host, port=args.port, limit=args.limit, log=args.log) as sandbox:
+    faults = [*args.fault, *(args.faults_file.read_text("utf-8").split() if args.faults_file else [])]
+    with running(host=args.host, port=args.port, limit=args.limit, faults=faults, log=args.log) as sandbox:
         sys.stdout.write(f"{sandbox.url}\n")
         sys.stdout.flush()  # a script waits for this line
         if not args.quiet:
-            sys.stderr.write("A stand-in for GitHub's API: nothing leaves this machine. Ctrl-C ends it.\n")
+            say("A stand-in for GitHub's API: nothing leaves this machine. Ctrl-C ends it.")
         signal.sigwait(_ENDS)
         received = sandbox.received
     if not args.quiet:
         credentials = sum(one.credentials for one in received)
-        sys.stderr.write(f"{len(received)} requests, {credentials} credentials received.\n")
+        say(f"{len(received)} requests, {credentials} credentials received.")
     return Exit.CLEAN
 
 

@@ -10,3 +10,8 @@ def say(line: str) -> None:
         with suppress(OSError):
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
+
+
+def on_terminal() -> bool:
+    """Whether there is somebody to ask; either stream may be closed."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

@@ -128,7 +128,7 @@ def settle(connection: Connection, number: int, state: State, reason: str | None
     if state in {State.ACCEPTED, State.DROPPED}:
         wiped = select(findings.c.id).where(members)
         connection.execute(delete(secrets).where(secrets.c.finding_id.in_(wiped)))
-        _drop_unused_keys(connection)
+        drop_unused_keys(connection)
 
 
 def put_back(
@@ -191,6 +191,11 @@ def hold(connection: Connection, number: int, item: int, reason: str) -> None:
     """Take an item out of a batch and let it wait for a person."""
     changes = {"state": State.HELD, "reason": reason, "batch_id": None}
     connection.execute(update(findings).where(findings.c.id == item).values(changes))
+    close_if_empty(connection, number)
+
+
+def close_if_empty(connection: Connection, number: int) -> None:
+    """Settle a batch that nothing is in any more."""
     empty = not_(exists(select(literal(1)).where(findings.c.batch_id == number)))
     connection.execute(update(batches).where(batches.c.id == number, empty).values(unsettled=False))
 
@@ -215,6 +220,19 @@ def any_loose(connection: Connection, plan: str) -> bool:
     return connection.execute(select(findings.c.id).where(_loose(plan)).limit(1)).first() is not None
 
 
+def loose(connection: Connection, plan: str, most: int) -> tuple[int, float]:
+    """How much of a plan is queued and in no batch, counted up to some number, and when the oldest of it was found.
+
+    Args:
+        connection: A transaction.
+        plan: The plan's id.
+        most: Where counting ends.
+    """
+    some = select(findings.c.first_seen).where(_loose(plan)).limit(most).subquery()
+    count, oldest = connection.execute(select(func.count(), func.min(some.c.first_seen))).one()
+    return count, oldest or 0.0
+
+
 def _assign(connection: Connection, ids: Sequence[int], *, isolating: bool, unanswered: int, not_before: float) -> int:
     values = {"unsettled": True, "isolating": isolating, "unanswered": unanswered, "not_before": not_before}
     number = inserted(connection.execute(insert(batches).values(values)))
@@ -234,6 +252,7 @@ def _waiting(plan: str) -> ColumnElement[bool]:
     return and_(batches.c.unsettled, exists(select(literal(1)).where(member).correlate(batches)), not_(stranger))
 
 
-def _drop_unused_keys(connection: Connection) -> None:
+def drop_unused_keys(connection: Connection) -> None:
+    """Wipe the data keys that no secret is encrypted under any more."""
     used = exists(select(literal(1)).where(secrets.c.data_key_id == data_keys.c.id).correlate(data_keys))
     connection.execute(delete(data_keys).where(not_(used)))

@@ -1,11 +1,13 @@
 """What the ledger holds, row by row: everything but the secrets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from sqlalchemy import select
 
+from scanner.errors import LedgerError
 from scanner.ledger.schema import State, findings, sources
 
 if TYPE_CHECKING:
@@ -47,6 +49,34 @@ class Entry:
     batch: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One secret in the ledger, with where it was seen.
+
+    Attributes:
+        entry: The secret.
+        places: The first of its locations, each as its facts by name.
+    """
+
+    entry: Entry
+    places: tuple[dict[str, Any], ...]
+
+
+def find(ledger: "Ledger", fingerprint: str) -> Seen:
+    """The entry of a fingerprint.
+
+    Raises:
+        LedgerError: There is none, or the database cannot be read.
+    """
+    query = _QUERY.add_columns(findings.c.locations).where(findings.c.fingerprint == fingerprint)
+    with ledger.reading() as connection:
+        row = connection.execute(query).first()
+    if row is None:
+        raise LedgerError(f"{fingerprint}: is not in the ledger", "'unleak ledger list' shows the fingerprints.")
+    _, *facts, places = row
+    return Seen(_entry(facts), tuple(msgspec.json.decode(places)))
+
+
 def read(ledger: "Ledger", state: State | None) -> Iterator[Entry]:
     """The entries, oldest first, read page by page.
 
@@ -57,35 +87,37 @@ def read(ledger: "Ledger", state: State | None) -> Iterator[Entry]:
     Raises:
         LedgerError: The database cannot be read.
     """
-    column = findings.c
-    query = (
-        select(
-            column.id,
-            column.fingerprint,
-            column.pattern,
-            column.redacted,
-            sources.c.name,
-            column.state,
-            column.reason,
-            column.attempts,
-            column.reappeared,
-            column.first_seen,
-            column.last_seen,
-            column.locations_total,
-            column.batch_id,
-        )
-        .join(sources)
-        .order_by(column.id)
-        .limit(_PAGE)
-    )
+    query = _QUERY.order_by(findings.c.id).limit(_PAGE)
     if state is not None:
-        query = query.where(column.state == state)
+        query = query.where(findings.c.state == state)
     last = 0
     while True:
         with ledger.reading() as connection:
-            rows = connection.execute(query.where(column.id > last)).all()
-        for _, fingerprint, pattern, redacted, source, found, *rest in rows:
-            yield Entry(fingerprint, pattern, redacted, source, State(found), *rest)
+            rows = connection.execute(query.where(findings.c.id > last)).all()
+        for _, *facts in rows:
+            yield _entry(facts)
         if len(rows) < _PAGE:
             return
         last = rows[-1][0]
+
+
+_QUERY: Final = select(
+    findings.c.id,
+    findings.c.fingerprint,
+    findings.c.pattern,
+    findings.c.redacted,
+    sources.c.name,
+    findings.c.state,
+    findings.c.reason,
+    findings.c.attempts,
+    findings.c.reappeared,
+    findings.c.first_seen,
+    findings.c.last_seen,
+    findings.c.locations_total,
+    findings.c.batch_id,
+).join(sources)
+
+
+def _entry(facts: Sequence[Any]) -> Entry:
+    fingerprint, pattern, redacted, source, state, *rest = facts
+    return Entry(fingerprint, pattern, redacted, source, State(state), *rest)

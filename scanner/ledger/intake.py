@@ -14,7 +14,7 @@ from scanner.finding import Check, Exposure, FileLocation, Finding, Location
 from scanner.ledger.environment import in_own_environment
 from scanner.ledger.schema import State, data_keys, inserted, parts, secrets, sources
 from scanner.ledger.schema import findings as table
-from scanner.secret import path_for_people
+from scanner.secret import path_for_people, redact
 
 if TYPE_CHECKING:
     from scanner.ledger.database import Ledger
@@ -38,6 +38,7 @@ class Added:
         local: Not stored: perhaps in proper use.
         allowed: Not stored: on the allow-list.
         own: Not stored: in unleak's own environment.
+        held: Stored, to wait for a person: 'unleak ledger release'.
     """
 
     queued: int = 0
@@ -47,6 +48,7 @@ class Added:
     local: int = 0
     allowed: int = 0
     own: int = 0
+    held: int = 0
 
     def __add__(self, other: "Added") -> "Added":
         return Added(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
@@ -98,8 +100,11 @@ def _store(ledger: "Ledger", connection: Connection, wanted: dict[str, Finding],
     fresh = {fingerprint: finding for fingerprint, finding in wanted.items() if fingerprint not in known}
     if fresh:
         _insert(ledger, connection, fresh, now)
-    reappeared = sum(state in _SETTLED for state in known.values())
-    return Added(queued=len(fresh), known=len(known), reappeared=reappeared)
+    again = {fingerprint: wanted[fingerprint] for fingerprint, state in known.items() if state in _SETTLED}
+    if again:
+        _seal_again(ledger, connection, again)
+    held = sum(bool(finding.doubt) for finding in fresh.values())
+    return Added(queued=len(fresh) - held, held=held, known=len(known), reappeared=len(again))
 
 
 def _known(connection: Connection, fingerprints: Sequence[str]) -> dict[str, str]:
@@ -141,7 +146,8 @@ def _insert(ledger: "Ledger", connection: Connection, fresh: dict[str, Finding],
             "pattern": finding.pattern,
             "redacted": finding.secret.redacted,
             "source_id": ids[source(finding)],
-            "state": State.QUEUED,
+            "state": State.HELD if finding.doubt else State.QUEUED,
+            "reason": redact(finding.doubt) or None,
             "attempts": 0,
             "reappeared": False,
             "first_seen": now,
@@ -152,15 +158,34 @@ def _insert(ledger: "Ledger", connection: Connection, fresh: dict[str, Finding],
         for fingerprint, finding in fresh.items()
     ]
     connection.execute(insert(table), rows)
+    _seal(ledger, connection, _numbers(connection, list(fresh)), fresh)
+
+
+def _seal_again(ledger: "Ledger", connection: Connection, again: dict[str, Finding]) -> None:
+    """Keep what was wiped and has reappeared, so that a person can have it sent again."""
+    numbers = _numbers(connection, list(again))
+    for part in parts(list(again)):
+        query = select(table.c.fingerprint).join(secrets).where(table.c.fingerprint.in_(part))
+        for kept in connection.execute(query).scalars():
+            del numbers[kept]
+    if numbers:
+        _seal(ledger, connection, numbers, again)
+
+
+def _numbers(connection: Connection, fingerprints: Sequence[str]) -> dict[str, int]:
+    numbers: dict[str, int] = {}
+    for part in parts(fingerprints):
+        query = select(table.c.fingerprint, table.c.id).where(table.c.fingerprint.in_(part))
+        numbers.update(connection.execute(query).all())
+    return numbers
+
+
+def _seal(ledger: "Ledger", connection: Connection, numbers: dict[str, int], fresh: dict[str, Finding]) -> None:
     # One data key a transaction: with one a run, another process could delete it between two of them as unused.
     sealer = ledger.sealer(connection)
     data_key = inserted(connection.execute(insert(data_keys).values(sealed=sealer.data_key)))
-    numbers: dict[str, int] = {}
-    for part in parts(list(fresh)):
-        query = select(table.c.fingerprint, table.c.id).where(table.c.fingerprint.in_(part))
-        numbers.update(connection.execute(query).all())
     # In the order of the table, so that its pages fill one after the other.
-    ordered = sorted((numbers[fingerprint], fingerprint) for fingerprint in fresh)
+    ordered = sorted((number, fingerprint) for fingerprint, number in numbers.items())
     sealed = [
         {"finding_id": number, "data_key_id": data_key, "sealed": sealer.seal(fresh[fingerprint].secret)}
         for number, fingerprint in ordered

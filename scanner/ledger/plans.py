@@ -79,6 +79,12 @@ def find(connection: Connection, identity: str) -> Plan | None:
     return _read(connection, identity) if known else None
 
 
+def any_queued(connection: Connection, selection: Selection) -> bool:
+    """Whether anything of a selection is queued and in no batch."""
+    loose = and_(findings.c.state == State.QUEUED, findings.c.batch_id.is_(None), wanted(selection))
+    return connection.execute(select(findings.c.id).where(loose).limit(1)).first() is not None
+
+
 def in_plan(identity: str) -> ColumnElement[bool]:
     """The condition that a finding belongs to a plan."""
     return exists(

@@ -52,6 +52,9 @@ def fate(meaning: Meaning, *, size: int, unanswered: int, now: float) -> Fate:
         return Fate(State.ACCEPTED)
     if meaning is Meaning.REFUSED:
         return Fate(State.QUEUED, halved=True) if size > 1 else Fate(State.REJECTED)
+    if meaning is Meaning.SPAM:
+        # Halved, because nobody says what of it was too much; one by itself is not sent for ever.
+        return Fate(State.QUEUED, unanswered, halved=True) if size > 1 else untold(unanswered, now)
     if meaning in _NO_TELLING:
         return untold(unanswered, now, halved=meaning is Meaning.TIMED_OUT and size > 1)
     before = State.UNKNOWN if unanswered else State.QUEUED

@@ -19,6 +19,7 @@ LARGEST: Final = 1000
 """How many credentials one request may carry."""
 
 _PATH: Final = "/credentials/revoke"
+_RATE_LIMIT: Final = "/rate_limit"
 _SHOWN: Final = 200  # characters of a server's message
 
 
@@ -112,26 +113,53 @@ class Client:
         reply = self._http.post(_PATH, body)
         return Answer(Meaning[reply.name]) if isinstance(reply, Silence) else understand(reply)
 
+    def standing(self) -> Limits:
+        """What ``GET /rate_limit`` says is left to this address. It costs nothing; no answer is no news."""
+        looked = self.look()
+        return looked[0] if looked else Limits()
+
+    def look(self) -> tuple[Limits, float | None] | None:
+        """What ``GET /rate_limit`` says is left, and the server's time in UTC epoch seconds; None without an answer."""
+        reply = self._http.get(_RATE_LIMIT)
+        if isinstance(reply, Silence) or reply.status != 200:
+            return None
+        date = _date(reply.headers.get("date"))
+        try:
+            rate = msgspec.json.decode(reply.body, type=_Standing).rate
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return Limits(), date
+        told = {"x-ratelimit-remaining": str(rate.remaining), "x-ratelimit-reset": str(rate.reset)}
+        return _limits({**reply.headers, **told}), date
+
+
+class _Rate(msgspec.Struct):
+    remaining: int
+    reset: int
+
+
+class _Standing(msgspec.Struct):
+    rate: _Rate
+
 
 def understand(reply: Reply) -> Answer:
     """The one meaning of an answer."""
-    words = _words(reply.body)
+    said = words(reply.body)
     limits = _limits(reply.headers)
     return Answer(
-        meaning=_meaning(reply.status, words.lower(), limits),
+        meaning=_meaning(reply.status, said.lower(), limits),
         status=reply.status,
-        message="" if reply.status == 202 else _short(words),
-        request=_short(reply.headers.get("x-github-request-id", "")),
+        message="" if reply.status == 202 else short(said),
+        request=short(reply.headers.get("x-github-request-id", "")),
         limits=limits,
     )
 
 
-def _meaning(status: int, words: str, limits: Limits) -> Meaning:
+def _meaning(status: int, said: str, limits: Limits) -> Meaning:
     match status:
         case 403 | 429:
-            return _forbidden(status, words, limits)
+            return _forbidden(status, said, limits)
         case 422:
-            return Meaning.SPAM if "spam" in words or "abuse" in words else Meaning.REFUSED
+            return Meaning.SPAM if "spam" in said or "abuse" in said else Meaning.REFUSED
         case _ if 300 <= status < 400:
             return Meaning.REDIRECTED
         case _ if status >= 500:
@@ -140,18 +168,18 @@ def _meaning(status: int, words: str, limits: Limits) -> Meaning:
             return _PLAIN.get(status, Meaning.UNEXPECTED)
 
 
-def _forbidden(status: int, words: str, limits: Limits) -> Meaning:
+def _forbidden(status: int, said: str, limits: Limits) -> Meaning:
     # The limits first: GitHub's words on a spent limit go on to praise authenticated requests.
     if limits.remaining == 0:
         return Meaning.PRIMARY_LIMIT
-    if status == 429 or limits.retry_after is not None or "rate limit" in words or "abuse" in words:
+    if status == 429 or limits.retry_after is not None or "rate limit" in said or "abuse" in said:
         return Meaning.SECONDARY_LIMIT
-    if "user-agent" in words or "administrative rules" in words:
+    if "user-agent" in said or "administrative rules" in said:
         return Meaning.BAD_AGENT
-    return Meaning.AUTHENTICATED if "authenticat" in words else Meaning.FORBIDDEN
+    return Meaning.AUTHENTICATED if "authenticat" in said else Meaning.FORBIDDEN
 
 
-def _words(body: bytes) -> str:
+def words(body: bytes) -> str:
     """A server's message and whatever it lists as errors, leniently: neither form is published in full."""
     try:
         document: Any = msgspec.json.decode(body)
@@ -170,9 +198,10 @@ def _word(part: object) -> str:
     return str(part)
 
 
-def _short(words: str) -> str:
+def short(text: str) -> str:
+    """A server's words, fit to be shown: redacted, printable, at most 200 characters."""
     # Redacted before it is cut: half a token would not be known for one.
-    shown = "".join(character if character.isprintable() else " " for character in redact(words))
+    shown = "".join(character if character.isprintable() else " " for character in redact(text))
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
 
 

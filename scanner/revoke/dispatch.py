@@ -20,6 +20,8 @@ from scanner.revoke.budget import SPACING, Budget
 from scanner.revoke.client import LARGEST, Answer, Client, Meaning
 from scanner.revoke.clock import Clock, SystemClock
 from scanner.revoke.gate import gate
+from scanner.revoke.patience import patience
+from scanner.revoke.policy import ANYTHING, Policy
 
 _NAP: Final = 60.0  # seconds that are slept at once, so that a pause or a turned clock is noticed
 
@@ -32,6 +34,7 @@ class Stop(StrEnum):
     DONE = "done"
     LATER = "later"  # no request is left, or what is left may only be sent again later
     PAUSED = "paused"
+    CAPPED = "capped"  # the policy's cap for one run is reached
     FAULT = "fault"  # something about the call itself is wrong
 
 
@@ -76,6 +79,9 @@ class Dispatcher:
         clock: The time.
         tell: Is given a line about each step.
         wait: Whether to wait, however long, until nothing is left.
+        reserve: How many of an hour's requests are left to others on this address.
+        policy: What is held back, and how much is sent.
+        patient: Whether what is fresh waits for company while few requests are left; see ``patience.py``.
     """
 
     ledger: Ledger
@@ -85,6 +91,9 @@ class Dispatcher:
     clock: Clock = field(default_factory=SystemClock)
     tell: Tell = lambda _line: None
     wait: bool = False
+    reserve: int = 0
+    policy: Policy = ANYTHING
+    patient: bool = False
 
     def run(self) -> Result:
         """Send until nothing is left, or nothing may be sent any more for now.
@@ -94,41 +103,65 @@ class Dispatcher:
             AuditError: The audit log cannot be written; then nothing more is sent.
             RevokeError: A request would have carried what it must not.
         """
-        result = Result()
         with self.ledger.dispatching():
-            result = self._take_up_orphans(result)
-            while True:
-                turn = self._turn()
-                if turn.stop:
-                    return replace(result, stop=turn.stop)
-                if turn.batch is None:
-                    seconds = turn.until - self.clock.now()
-                    if seconds > SPACING and not self.wait:
-                        return replace(result, stop=Stop.LATER, until=turn.until)
-                    self.clock.sleep(min(max(seconds, 0.0), _NAP))
-                    continue
-                result = self._send(turn.batch, turn.held, result)
-                if result.stop is Stop.FAULT:
-                    return result
+            return self.send()
 
-    def _turn(self) -> _Turn:
+    def send(self) -> Result:
+        """The same for who holds the dispatcher's lock already."""
+        result = self._take_up_orphans(Result())
+        self._ask()
+        while True:
+            turn = self._turn(sum(result.settled.values()))
+            if turn.stop:
+                return replace(result, stop=turn.stop)
+            if turn.batch is None:
+                seconds = turn.until - self.clock.now()
+                if seconds > SPACING and not self.wait:
+                    return replace(result, stop=Stop.LATER, until=turn.until)
+                self.clock.sleep(min(max(seconds, 0.0), _NAP))
+                continue
+            result = self._send(turn.batch, turn.held, result)
+            if result.stop is Stop.FAULT:
+                return result
+
+    def _budget(self, connection: Connection) -> tuple[Budget, float]:
+        now = self.clock.now()  # within the transaction: not before the lock is held
+        return Budget.load(connection, now, self.clock.steady()), now
+
+    def _ask(self) -> None:
+        """Learn what others on this address have used up, if there is anything to send."""
+        with self.ledger.reading() as connection:
+            if self.ledger.is_paused(connection) or not self._starts(connection, 0.0, 0.0):
+                return
+        limits = self.client.standing()
+        with self.ledger.writing() as connection:
+            budget, now = self._budget(connection)
+            budget.heed(limits, now).save(connection)
+
+    def _turn(self, done: int) -> _Turn:
         """Decide in one transaction, which notes the intent to send: after a pause there is none."""
+        size = LARGEST if self.policy.cap is None else min(LARGEST, self.policy.cap - done)
+        if size <= 0:
+            return _Turn(stop=Stop.CAPPED)
         with self.ledger.writing() as connection:
             if self.ledger.is_paused(connection):
                 return _Turn(stop=Stop.PAUSED)
-            now = self.clock.now()  # not before the lock is held
-            budget = Budget.load(connection, now)
-            opens, isolation = budget.opens(now), budget.opens(now, isolating=True)
-            starts = self._starts(connection, opens, isolation)
+            budget, now = self._budget(connection)
+            opens = budget.opens(now, reserve=self.reserve)
+            isolation = budget.opens(now, isolating=True, reserve=self.reserve)
+            fresh = opens
+            if self.patient:
+                fresh = max(opens, patience(connection, self.plan, budget.left(now, reserve=self.reserve)))
+            starts = self._starts(connection, opens, isolation, fresh)
             if not starts:
                 return _Turn(stop=Stop.DONE)
             if min(starts) > now:
                 return _Turn(until=min(starts))
             number = batches.due(connection, self.plan, now, isolating=isolation <= now)
             if number is None:
-                number = batches.form(connection, self.plan, LARGEST)
+                number = batches.form(connection, self.plan, size)
             batch = batches.take(connection, number, self.ledger.opener(connection))
-            closed = gate()
+            closed = gate(self.policy)
             held = tuple((item, reason) for item in batch.items if (reason := closed(item)))
             for item, reason in held:
                 batches.hold(connection, number, item.id, reason)
@@ -139,11 +172,11 @@ class Dispatcher:
                 budget.spend(now, isolating=batch.isolating).save(connection)
             return _Turn(batch, held)
 
-    def _starts(self, connection: Connection, opens: float, isolation: float) -> list[float]:
+    def _starts(self, connection: Connection, opens: float, isolation: float, fresh: float = 0.0) -> list[float]:
         """When each kind of work that is left may begin."""
         again = batches.next_due(connection, self.plan, isolating=False)
         parts = batches.next_due(connection, self.plan, isolating=True)
-        starts = [opens] if batches.any_loose(connection, self.plan) else []
+        starts = [fresh] if batches.any_loose(connection, self.plan) else []
         starts += [max(again, opens)] if again is not None else []
         return starts + ([max(parts, isolation)] if parts is not None else [])
 
@@ -172,9 +205,9 @@ class Dispatcher:
 
     def _note(self, batch: Batch, answer: Answer, becomes: Fate) -> None:
         with self.ledger.writing() as connection:
-            now = self.clock.now()
-            budget = Budget.load(connection, now).answered(now)
-            budget.learn(answer.limits, now, setback=self._slows(answer)).save(connection)
+            budget, now = self._budget(connection)
+            budget = budget.answered(now).learn(answer.limits, now, setback=self._slows(answer))
+            budget.save(connection)
             _apply(connection, batch.id, becomes, str(answer))
 
     def _take_up_orphans(self, result: Result) -> Result:
@@ -186,8 +219,8 @@ class Dispatcher:
             facts: dict[str, Fact] = {"event.outcome": "unknown", "unleak.state": becomes.state.value}
             self._log("revocation-orphaned", number, (), facts)
             with self.ledger.writing() as connection:
-                now = self.clock.now()  # it may have gone at any time until the crash
-                Budget.load(connection, now).answered(now).save(connection)
+                budget, now = self._budget(connection)
+                budget.answered(now).save(connection)  # it may have gone at any time until the crash
                 _apply(connection, number, becomes, "unleak ended while it was being sent")
             self.tell(f"batch {number}: {size:,} {_words(becomes)}: unleak ended while it was being sent")
             result = _settled(result, becomes.state, size)

@@ -7,13 +7,19 @@ from functools import cache
 import patterns
 from scanner.ledger.batches import Item
 from scanner.ledger.environment import in_own_environment
+from scanner.revoke.policy import Policy
 
 
-def gate() -> Callable[[Item], str | None]:
+def gate(policy: Policy) -> Callable[[Item], str | None]:
     """A test of whether an item must not be sent, and why; None lets it pass."""
+    allowed = frozenset(policy.allow)
     own = in_own_environment()
 
     def closed(item: Item) -> str | None:
+        if item.fingerprint in allowed:
+            return "it is on the allow-list"
+        if policy.patterns and item.pattern not in policy.patterns:
+            return "the policy leaves this kind of token out"
         if not item.secret.reveal():
             return "its secret is missing: the ledger may be damaged"
         if own(item.secret):

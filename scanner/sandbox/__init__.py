@@ -19,6 +19,7 @@ except ModuleNotFoundError as missing:
 
 from scanner.sandbox.api import Api
 from scanner.sandbox.call import Answer, Call, Script
+from scanner.sandbox.faults import FAULTS
 from scanner.sandbox.received import Receipts, Received
 
-__all__ = ["Answer", "Api", "Call", "Receipts", "Received", "Sandbox", "Script", "create_app", "running"]
+__all__ = ["FAULTS", "Answer", "Api", "Call", "Receipts", "Received", "Sandbox", "Script", "create_app", "running"]

@@ -57,23 +57,29 @@ class Api:
         self._script: Final = script
         self._dead: Final[set[str]] = set()  # tokens that revoked themselves
 
-    def answer(self, call: Call) -> Verdict:
-        """The answer to a call."""
+    def answer(self, call: Call, instead: Script | None = None) -> Verdict:
+        """The answer to a call.
+
+        Args:
+            call: The call.
+            instead: What answers it in place of the rules, if the limit lets it through.
+        """
         token = _token(call)
         caller = None if token is None or token in self._dead else CALLERS.get(token)
         counted = (caller.login, _AUTHENTICATED_LIMIT) if caller else (call.client, self._limit)
         free = (call.method, call.path) == ("GET", "/rate_limit")
         standing = self._spent.standing(*counted) if free else self._spent.spend(*counted)
-        return Verdict(self._answer(call, caller, standing), standing, caller.login if caller else None)
+        return Verdict(self._answer(call, caller, standing, instead), standing, caller.login if caller else None)
 
-    def _answer(self, call: Call, caller: Caller | None, standing: Standing) -> Answer:
+    def _answer(self, call: Call, caller: Caller | None, standing: Standing, instead: Script | None) -> Answer:
         if not call.headers.get("user-agent"):
             return Answer.error(
                 403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header"
             )
         if standing.exceeded:
             return _limited(call.client if caller is None else f"user {caller.login}")
-        scripted = self._script(call) if self._script else None
+        script = instead or self._script
+        scripted = script(call) if script else None
         if scripted:
             return scripted
         if call.headers.get("x-github-api-version", "2022-11-28") not in _VERSIONS:

@@ -4,7 +4,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from scanner.errors import UnleakError, UsageError
 from scanner.sandbox.api import LIMIT, Api
 from scanner.sandbox.app import create_app
 from scanner.sandbox.call import Script
+from scanner.sandbox.connections import Connections
+from scanner.sandbox.faults import script as script_of
 from scanner.sandbox.received import Receipts, Received
 from scanner.secret import redact
 
@@ -51,6 +53,7 @@ def running(
     limit: int = LIMIT,
     clock: Callable[[], float] = time.time,
     script: Script | None = None,
+    faults: Iterable[str] = (),
     log: Path | None = None,
 ) -> Iterator[Sandbox]:
     """Serve the sandbox in a thread of its own for as long as the context lasts.
@@ -61,18 +64,20 @@ def running(
         limit: Unauthenticated requests an hour from one address.
         clock: UTC epoch seconds.
         script: Sees each call that the limit lets through, and may answer it in place of the rules.
+        faults: Words of a script of faults, see ``faults.py``.
         log: A file of JSON Lines that what is received is appended to.
 
     Raises:
-        UsageError: The host is another.
+        UsageError: The host is another, or there is no such fault.
         UnleakError: The port is taken, or the log cannot be opened.
     """
     api = Api(limit=limit, clock=clock, script=script)
+    wrong, connections = script_of(faults), Connections()
     with _listening(host, port) as listener, Receipts(clock, log) as receipts:
         server = Server(
             Config(
-                create_app(api, receipts),
-                http="h11",
+                create_app(api, receipts, wrong, connections),
+                http=connections.protocol(),
                 ws="none",
                 loop="asyncio",
                 lifespan="off",

@@ -14,8 +14,8 @@ from scanner.secret import Secret, fingerprint
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    with Ledger.open(tmp_path) as ledger:
+def ledger(tmp_path, database):
+    with Ledger.open(tmp_path, database) as ledger:
         yield ledger
 
 
@@ -99,12 +99,14 @@ def test_no_token_is_stored_outside_of_its_seal_not_even_one_that_is_a_path(ledg
         assert secret.reveal() not in content
 
 
+@pytest.mark.parametrize("database", [None])  # it looks into the file
 def test_its_files_are_for_its_owner_alone(ledger, tmp_path):
     ledger.add([leak("a")])
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     assert modes == dict.fromkeys(["ledger.sqlite3", "ledger.key", "ledger.lock"], 0o600)
 
 
+@pytest.mark.parametrize("database", [None])
 @pytest.mark.parametrize("name", ["ledger.sqlite3", "ledger.key"])
 def test_a_file_that_others_can_read_is_refused(ledger, tmp_path, name):
     ledger.add([leak("a")])
@@ -121,7 +123,7 @@ def test_a_ledger_of_a_newer_program_is_refused(ledger, tmp_path):
     with ledger.writing() as connection:
         remember(connection, "schema", str(VERSION + 1))
     with pytest.raises(LedgerError, match=f"version {VERSION + 1}"):
-        Ledger.open(tmp_path)
+        Ledger.open(tmp_path, ledger.url)
 
 
 def test_a_file_that_is_no_ledger_is_refused(tmp_path):
@@ -147,6 +149,7 @@ def test_a_change_that_fails_is_no_change(ledger):
     assert "x" not in names
 
 
+@pytest.mark.parametrize("database", [None])  # it looks into the file
 def test_its_database_keeps_no_log_and_wipes_what_it_deletes(ledger):
     with ledger.reading() as connection:
         found = [

@@ -42,6 +42,13 @@ def test_it_prints_its_address_first_and_serves_until_it_is_told_to_end(asking, 
     assert [json.loads(line)["status"] for line in log.read_text().splitlines()] == [202, 202, 403]
 
 
+def test_faults_are_played_as_they_are_named_and_then_as_the_file_says(asking, tmp_path):
+    (tmp_path / "faults").write_text("429\nok\n404*2\n")
+    with command("--fault", "500", "--faults-file", str(tmp_path / "faults")) as process:
+        ask = asking(Here(process.stdout.readline().strip()))
+        assert [ask.submit("x").status for _ in range(6)] == [500, 429, 202, 404, 404, 202]
+
+
 def test_quiet_leaves_stderr_empty():
     with command("--quiet") as process:
         assert process.stdout.readline().startswith("http://127.0.0.1:")
@@ -56,6 +63,7 @@ def test_quiet_leaves_stderr_empty():
         (["--port", "65536"], "--port: '65536' is not a number from 0 to 65535"),
         (["--port", "http"], "--port: 'http' is not a number"),
         (["--limit", "-1"], "--limit: '-1' is not a number"),
+        (["--fault", "501"], "501: no such fault\nhint: There are ok, empty, null,"),
         (["--log", "/nowhere/log"], "/nowhere/log: the log cannot be written: No such file or directory"),
     ],
 )
