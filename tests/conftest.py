@@ -1,12 +1,9 @@
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import postgres
 import pytest
-
-UNLEAK = Path(sys.executable).with_name("unleak")
+from console import UNLEAK
 
 
 @pytest.fixture(autouse=True)

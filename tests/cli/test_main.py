@@ -2,7 +2,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import UNLEAK
+from console import UNLEAK
 from minting import mint
 
 from scanner import __version__

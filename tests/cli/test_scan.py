@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import UNLEAK
+from console import UNLEAK
 from minting import BY_ID, lookalike, mint
 from repo import Repo
 
