@@ -24,7 +24,7 @@ from scanner.cli.network import add_network, route
 from scanner.cli.say import on_terminal, say
 from scanner.errors import Exit, RevokeError, UsageError
 from scanner.output.text import printable
-from scanner.secret import Secret
+from scanner.secret import Secret, redact
 
 if TYPE_CHECKING:
     from scanner.revoke.enterprise import Order
@@ -62,7 +62,7 @@ def run(args: Namespace) -> Exit:
 
     http = authenticated(Secret(b"none"), args.api_url, route(args))  # checks the address; nothing is opened
     lines = [*_lines(order, http.url), "", "Nothing was sent. To send it, add --execute."]
-    sys.stdout.buffer.write("".join(f"{printable(line)}\n" for line in lines).encode())
+    sys.stdout.buffer.write("".join(f"{printable(redact(line))}\n" for line in lines).encode())
     sys.stdout.buffer.flush()
     return Exit.CLEAN
 
@@ -85,7 +85,7 @@ def _execute(order: "Order", args: Namespace) -> Exit:
         _say(f"audit log: {head.sequence:,} records, head {head.hash}")
     if not outcome.accepted:
         raise RevokeError(outcome.told, outcome.hint)
-    sys.stdout.write(f"{printable(outcome.told)}\n")
+    sys.stdout.write(f"{printable(redact(outcome.told))}\n")
     return Exit.CLEAN
 
 
